@@ -1,0 +1,162 @@
+"""What an operator writes: feeds, rules, channels and subscriptions.
+
+People make typing mistakes, so unknown keys are refused here. Where the files lie and
+on which line a mistake stands is `services.config`'s business.
+"""
+
+import re
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from schemas.rule import Severity
+
+_ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
+
+
+def _check_id(value: str) -> str:
+    if not _ID.fullmatch(value):
+        raise ValueError(
+            "an id is 1 to 80 lower-case letters, digits, dots, dashes or underscores, "
+            "starting with a letter or digit"
+        )
+    return value
+
+
+def _check_http_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("a URL starts with http:// or https:// and names a host")
+    if parts.username is not None or parts.password is not None:
+        raise ValueError("a URL must not carry a user name or password")
+    return value
+
+
+def _check_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError("not a time zone; write one like Europe/London or UTC") from error
+    return value
+
+
+def _check_address(value: str) -> str:
+    local, at, domain = value.rpartition("@")
+    if not (at and local and "." in domain.strip(".")) or re.search(r"[\s<>,;\x00-\x1f]", value):
+        raise ValueError("an e-mail address looks like name@example.org")
+    return value
+
+
+Id = Annotated[str, AfterValidator(_check_id)]
+HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
+Zone = Annotated[str, AfterValidator(_check_zone)]
+EmailAddress = Annotated[str, AfterValidator(_check_address)]
+
+
+class Written(BaseModel):
+    """Something a person wrote: frozen, and unknown keys are mistakes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SecretRef(Written):
+    """A reference to a secret: `{env: NAME}` or `{file: PATH}`; never the secret itself."""
+
+    env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    file: str | None = Field(default=None, min_length=1)
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "SecretRef":
+        if (self.env is None) == (self.file is None):
+            raise ValueError("name one of env and file, as in {env: SLACK_WEBHOOK_URL}")
+        return self
+
+
+class FeedSpec(Written):
+    """A feed of `feeds.yaml`."""
+
+    id: Id
+    url: HttpUrl
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    full_text: Literal["auto", "always", "never"] = "auto"
+
+
+class RuleSpec(Written):
+    """A rule of `rules/*.yaml`."""
+
+    id: Id
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    query: str
+    severity: Severity = Severity.NORMAL
+    tags: tuple[Id, ...] = ()
+
+
+class ConsoleSpec(Written):
+    """A channel that prints alerts to the terminal of the process."""
+
+    id: Id
+    type: Literal["console"]
+
+
+class SlackSpec(Written):
+    """A Slack incoming webhook."""
+
+    id: Id
+    type: Literal["slack"]
+    webhook_url: SecretRef
+
+
+class EmailSpec(Written):
+    """An SMTP server and the people who get mail through it."""
+
+    id: Id
+    type: Literal["email"]
+    host: str = Field(min_length=1)
+    port: int = Field(default=587, ge=1, le=65535)
+    tls: Literal["starttls", "tls", "none"] = "starttls"
+    username: str | None = None
+    password: SecretRef | None = None
+    sender: EmailAddress
+    recipients: tuple[EmailAddress, ...] = Field(min_length=1, max_length=100)
+
+    @model_validator(mode="after")
+    def _credentials_belong_together(self) -> "EmailSpec":
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password belong together")
+        if self.username is not None and self.tls == "none":
+            raise ValueError("a password is not sent without TLS; set tls: starttls or tls: tls")
+        return self
+
+
+ChannelSpec = Annotated[ConsoleSpec | SlackSpec | EmailSpec, Field(discriminator="type")]
+
+
+class RuleSelection(Written):
+    """Which rules a subscription gets: a rule is meant if it meets every key given."""
+
+    ids: tuple[Id, ...] | None = Field(default=None, min_length=1)
+    tags: tuple[Id, ...] | None = Field(default=None, min_length=1)
+    severities: tuple[Severity, ...] | None = Field(default=None, min_length=1)
+
+    def selects(self, rule_id: str, tags: tuple[str, ...], severity: Severity) -> bool:
+        """Whether a rule with this id, these tags and this severity is meant."""
+        return (
+            (self.ids is None or rule_id in self.ids)
+            and (self.tags is None or bool(set(self.tags) & set(tags)))
+            and (self.severities is None or severity in self.severities)
+        )
+
+
+class SubscriptionSpec(Written):
+    """Who gets what where. `rules: all` means every rule, also those written later."""
+
+    id: Id
+    channel: Id
+    rules: Literal["all"] | RuleSelection
+    zone: Zone = "UTC"
+
+    def selects(self, rule_id: str, tags: tuple[str, ...], severity: Severity) -> bool:
+        """Whether this subscription gets alerts of such a rule."""
+        return self.rules == "all" or self.rules.selects(rule_id, tags, severity)

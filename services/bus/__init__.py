@@ -1,0 +1,1 @@
+"""The bus: a port, its adapters, and what to do with a poisonous record."""
