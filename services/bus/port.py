@@ -19,15 +19,13 @@ from datetime import datetime
 from typing import Protocol
 
 from schemas.topics import Topic
+from services.runtime.dependency import DependencyUnavailableError
 
 Headers = Mapping[str, bytes]
 
 
-class BusUnavailableError(Exception):
-    """The bus cannot be reached or cannot store (broker away, disk full).
-
-    Callers wait and try again: it never turns into a skipped message.
-    """
+class BusUnavailableError(DependencyUnavailableError):
+    """The bus cannot be reached or cannot store (broker away, disk full)."""
 
 
 class OffsetOutOfRangeError(Exception):

@@ -1,0 +1,64 @@
+"""The process's own HTTP endpoint: /metrics, /healthz and /readyz."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
+
+from services.runtime.health import Health
+from services.runtime.metrics import Metrics
+
+
+class PortTakenError(Exception):
+    """The endpoint cannot listen where the settings say."""
+
+
+@asynccontextmanager
+async def serve_endpoint(
+    host: str,
+    port: int,
+    metrics: Metrics,
+    health: Health,
+    refresh: Callable[[], Awaitable[None]],
+) -> AsyncIterator[str]:
+    """Serve the endpoint and yield its base URL.
+
+    `refresh` is awaited before each answer of /metrics, so that gauges read from the
+    database or the bus are as fresh as the scrape.
+    """
+
+    async def show_metrics(_: web.Request) -> web.Response:
+        await refresh()
+        return web.Response(
+            body=metrics.exposition(), headers={"Content-Type": CONTENT_TYPE_LATEST}
+        )
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text=health.describe(), status=200 if health.alive() else 503)
+
+    async def readyz(_: web.Request) -> web.Response:
+        return web.Response(text=health.describe(), status=200 if health.is_ready() else 503)
+
+    app = web.Application()
+    app.router.add_get("/metrics", show_metrics)
+    app.router.add_get("/healthz", healthz)
+    app.router.add_get("/readyz", readyz)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    await runner.setup()
+    try:
+        yield await _listen(runner, host, port)
+    finally:
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> str:
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise PortTakenError(
+            f"cannot listen on {host}:{port} ({error.strerror}); "
+            "set WIREWATCH_HTTP_HOST and WIREWATCH_HTTP_PORT to a free address (0 takes any port)"
+        ) from error
+    address = runner.addresses[0]
+    return f"http://{address[0]}:{address[1]}"

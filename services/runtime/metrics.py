@@ -1,0 +1,107 @@
+"""Every metric of Wirewatch, declared once; docs/metrics.md explains them one by one.
+
+Labels come from closed sets. A feed, rule, URL or message never becomes a label.
+"""
+
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.exposition import generate_latest
+
+_LATENCY_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 21600, 86400)
+
+
+class Metrics:
+    """The metrics of one process, in a registry of their own."""
+
+    def __init__(self) -> None:
+        r = self.registry = CollectorRegistry()
+        self.alert_latency = Histogram(
+            "wirewatch_alert_latency_seconds",
+            "How long an alert took: seen = published to first seen, matched = first seen to "
+            "matched, delivered = matched to delivered, total = published to delivered.",
+            ["stage"],
+            buckets=_LATENCY_BUCKETS,
+            registry=r,
+        )
+        self.polls = Counter(
+            "wirewatch_polls_total", "Feed polls by outcome.", ["outcome"], registry=r
+        )
+        self.pages = Counter(
+            "wirewatch_pages_total", "Article pages asked for, by outcome.", ["outcome"], registry=r
+        )
+        self.articles = Counter(
+            "wirewatch_articles_total",
+            "Articles published to the bus: full text or summary only, and why.",
+            ["text", "reason"],
+            registry=r,
+        )
+        self.entries_muted = Counter(
+            "wirewatch_entries_muted_total",
+            "Feed entries remembered without an article, by reason.",
+            ["reason"],
+            registry=r,
+        )
+        self.feeds = Gauge("wirewatch_feeds", "Feeds by state.", ["state"], registry=r)
+        self.articles_matched = Counter(
+            "wirewatch_articles_matched_total",
+            "Articles that went through the rules, by whether any matched.",
+            ["matched"],
+            registry=r,
+        )
+        self.matches = Counter(
+            "wirewatch_matches_total", "Matches: pairs of an article and a rule.", registry=r
+        )
+        self.rule_failures = Counter(
+            "wirewatch_rule_failures_total", "Rules that failed on an article.", registry=r
+        )
+        self.rules_active = Gauge("wirewatch_rules_active", "Rules in force.", registry=r)
+        self.rules_generation = Gauge(
+            "wirewatch_rules_generation", "Generation of the rules in force.", registry=r
+        )
+        self.alerts = Counter(
+            "wirewatch_alerts_total", "Alerts raised, by severity.", ["severity"], registry=r
+        )
+        self.deliveries = Counter(
+            "wirewatch_deliveries_total",
+            "Attempts to deliver, by kind of channel, outcome and reason.",
+            ["channel", "outcome", "reason"],
+            registry=r,
+        )
+        self.deliveries_pending = Gauge(
+            "wirewatch_deliveries_pending", "Deliveries not yet sent nor given up.", registry=r
+        )
+        self.deliveries_oldest = Gauge(
+            "wirewatch_deliveries_oldest_pending_seconds",
+            "Age of the oldest delivery not yet sent nor given up; 0 when there is none.",
+            registry=r,
+        )
+        self.bus_lag = Gauge(
+            "wirewatch_bus_lag_records", "Records a step has not finished.", ["step"], registry=r
+        )
+        self.dead_letters = Counter(
+            "wirewatch_dead_letters_total",
+            "Records put aside as unreadable.",
+            ["topic"],
+            registry=r,
+        )
+        self.ready = Gauge(
+            "wirewatch_component_ready",
+            "1 while a part of the process can do its work, else 0.",
+            ["component"],
+            registry=r,
+        )
+        self.config_valid = Gauge(
+            "wirewatch_config_valid",
+            "1 while the operator's folder is in force, 0 while an older good set is.",
+            registry=r,
+        )
+
+    def exposition(self) -> bytes:
+        """All metrics in the Prometheus text format."""
+        return generate_latest(self.registry)
+
+    def observe_latency(self, stage: str, start: datetime | None, end: datetime) -> None:
+        """Record how long `stage` took; nothing where its start is not known."""
+        if start is not None:
+            self.alert_latency.labels(stage).observe(max(0.0, (end - start).total_seconds()))

@@ -1,0 +1,223 @@
+"""The deliveries table as a queue: rows are leased, tried without a transaction, recorded.
+
+A lease names its owner and outlives an attempt's time-out, so that a notifier that died
+leaves nothing behind, and one that was merely slow does not record over another's work.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.store.tables import deliveries
+
+
+class DeliveryState(StrEnum):
+    """What became of a delivery so far."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"  # given up; listed, counted, and can be sent again
+
+
+@dataclass(frozen=True, slots=True)
+class NewDelivery:
+    """A message to be sent: unique per story, subscription and sequence."""
+
+    delivery_id: str
+    story_id: str
+    subscription_id: str
+    sequence: int
+    channel_id: str
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """A delivery that this owner may try now; `attempts` counts the tries before."""
+
+    delivery_id: str
+    message: bytes
+    due_at: datetime
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What has not been sent nor given up."""
+
+    pending: int
+    oldest_due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A delivery as the operator sees it."""
+
+    delivery_id: str
+    subscription_id: str
+    channel_id: str
+    state: str
+    attempts: int
+    reason: str | None
+    detail: str | None
+    created_at: datetime
+    message: bytes
+
+
+async def enqueue(tx: AsyncConnection, new: Sequence[NewDelivery], now: datetime) -> None:
+    """Add deliveries that are due now."""
+    rows = [
+        {f: getattr(d, f) for f in NewDelivery.__slots__}
+        | {
+            "state": DeliveryState.PENDING.value,
+            "created_at": now,
+            "due_at": now,
+            "next_attempt_at": now,
+            "attempts": 0,
+        }
+        for d in new
+    ]
+    if rows:
+        await tx.execute(insert(deliveries), rows)
+
+
+async def lease(
+    tx: AsyncConnection, channel_id: str, owner: str, now: datetime, until: datetime, limit: int
+) -> Sequence[Leased]:
+    """Take up to `limit` rows of a channel that are due and free, oldest first."""
+    free = (
+        select(deliveries.c.delivery_id)
+        .where(
+            deliveries.c.state == DeliveryState.PENDING.value,
+            deliveries.c.channel_id == channel_id,
+            deliveries.c.next_attempt_at <= now,
+            or_(deliveries.c.leased_until.is_(None), deliveries.c.leased_until <= now),
+        )
+        .order_by(deliveries.c.created_at, deliveries.c.delivery_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list(await tx.scalars(free))
+    if not ids:
+        return []
+    rows = await tx.execute(
+        update(deliveries)
+        .where(deliveries.c.delivery_id.in_(ids))
+        .values(leased_by=owner, leased_until=until)
+        .returning(deliveries)
+    )
+    taken = sorted(rows, key=lambda r: (r.created_at, r.delivery_id))
+    return [Leased(r.delivery_id, r.message, r.due_at, r.attempts) for r in taken]
+
+
+async def record_delivered(
+    tx: AsyncConnection, delivery_id: str, receipt: str, now: datetime
+) -> None:
+    """The channel said yes."""
+    await _finish(tx, delivery_id, DeliveryState.DELIVERED, now, receipt=receipt)
+
+
+async def record_failed(
+    tx: AsyncConnection, delivery_id: str, reason: str, detail: str, now: datetime
+) -> None:
+    """The delivery is given up."""
+    await _finish(tx, delivery_id, DeliveryState.FAILED, now, reason=reason, detail=detail)
+
+
+async def record_retry(
+    tx: AsyncConnection, delivery_id: str, reason: str, detail: str, next_attempt_at: datetime
+) -> None:
+    """The attempt failed; the row is free again from `next_attempt_at`."""
+    await tx.execute(
+        update(deliveries)
+        .where(deliveries.c.delivery_id == delivery_id)
+        .values(
+            attempts=deliveries.c.attempts + 1,
+            reason=reason,
+            detail=detail,
+            next_attempt_at=next_attempt_at,
+            leased_by=None,
+            leased_until=None,
+        )
+    )
+
+
+async def release(tx: AsyncConnection, owner: str | None = None) -> None:
+    """Give back leases: those of one owner, or all where nobody else can be at work."""
+    statement = update(deliveries).where(deliveries.c.leased_by.is_not(None))
+    if owner is not None:
+        statement = statement.where(deliveries.c.leased_by == owner)
+    await tx.execute(statement.values(leased_by=None, leased_until=None))
+
+
+async def retry_now(tx: AsyncConnection, delivery_id: str, now: datetime) -> bool:
+    """Put a delivery that was given up back into the queue; whether there was one."""
+    changed = await tx.execute(
+        update(deliveries)
+        .where(
+            deliveries.c.delivery_id == delivery_id,
+            deliveries.c.state == DeliveryState.FAILED.value,
+        )
+        .values(
+            state=DeliveryState.PENDING.value, due_at=now, next_attempt_at=now, finished_at=None
+        )
+    )
+    return changed.rowcount == 1
+
+
+async def backlog(tx: AsyncConnection) -> Backlog:
+    """How much is pending, and since when."""
+    row = (
+        await tx.execute(
+            select(func.count(), func.min(deliveries.c.due_at)).where(
+                deliveries.c.state == DeliveryState.PENDING.value
+            )
+        )
+    ).one()
+    return Backlog(row[0], row[1])
+
+
+async def next_due(tx: AsyncConnection, channel_id: str) -> datetime | None:
+    """When the channel's next row can be tried; None when it has none."""
+    due: datetime | None = await tx.scalar(
+        select(func.min(deliveries.c.next_attempt_at)).where(
+            deliveries.c.state == DeliveryState.PENDING.value,
+            deliveries.c.channel_id == channel_id,
+        )
+    )
+    return due
+
+
+async def listed(tx: AsyncConnection, state: DeliveryState | None, limit: int) -> Sequence[Listed]:
+    """Deliveries, newest first."""
+    columns = [deliveries.c[name] for name in Listed.__slots__]
+    statement = select(*columns).order_by(deliveries.c.created_at.desc()).limit(limit)
+    if state is not None:
+        statement = statement.where(deliveries.c.state == state.value)
+    return [Listed(**r._mapping) for r in await tx.execute(statement)]
+
+
+async def _finish(
+    tx: AsyncConnection, delivery_id: str, state: DeliveryState, now: datetime, **columns: str
+) -> None:
+    await tx.execute(
+        update(deliveries)
+        .where(deliveries.c.delivery_id == delivery_id)
+        .values(
+            state=state.value,
+            attempts=deliveries.c.attempts + 1,
+            finished_at=now,
+            leased_by=None,
+            leased_until=None,
+            **columns,
+        )
+    )
+
+
+def lease_length(attempt_timeout: timedelta, rows: int) -> timedelta:
+    """How long a lease over `rows` rows must last: every attempt may take its time-out."""
+    return attempt_timeout * (rows + 1)

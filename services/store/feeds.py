@@ -1,0 +1,152 @@
+"""The poller's memory: each feed's state, every identity seen, pages to try again."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.store.tables import feed_states, page_retries, seen_entries
+
+_IN_ONE_STATEMENT = 500  # SQLite takes a limited number of bound values
+
+
+@dataclass(frozen=True, slots=True)
+class FeedState:
+    """What is remembered of a feed between polls; the validators belong to `url`."""
+
+    feed_id: str
+    url: str
+    etag: str | None
+    last_modified: str | None
+    body_hash: str | None
+    first_fetched_at: datetime | None
+    next_due_at: datetime
+    health: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SeenEntry:
+    """The article that an alias belongs to, and the hash of its text in the feed."""
+
+    article_id: str
+    text_hash: str
+    first_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PageRetry:
+    """An article published with its summary only; `attempt` counts the tries so far."""
+
+    article_id: str
+    feed_id: str
+    article: bytes
+    attempt: int
+    due_at: datetime
+
+
+async def states(tx: AsyncConnection) -> dict[str, FeedState]:
+    """All feeds' states by feed id."""
+    rows = await tx.execute(select(feed_states))
+    return {r.feed_id: FeedState(**r._mapping) for r in rows}
+
+
+async def save_state(tx: AsyncConnection, state: FeedState) -> None:
+    """Store a feed's state."""
+    row = {name: getattr(state, name) for name in FeedState.__slots__}
+    await tx.execute(_upsert(tx, feed_states, [row], key=["feed_id"]))
+
+
+async def forget_feeds(tx: AsyncConnection, feed_ids: Iterable[str]) -> None:
+    """Drop the polling state of feeds that are gone; what they showed stays seen."""
+    for feed_id in feed_ids:
+        await tx.execute(delete(feed_states).where(feed_states.c.feed_id == feed_id))
+        await tx.execute(delete(page_retries).where(page_retries.c.feed_id == feed_id))
+
+
+async def seen(tx: AsyncConnection, feed_id: str, aliases: Collection[str]) -> dict[str, SeenEntry]:
+    """What is known of these aliases in this feed."""
+    wanted = sorted(aliases)
+    found: dict[str, SeenEntry] = {}
+    for start in range(0, len(wanted), _IN_ONE_STATEMENT):
+        rows = await tx.execute(
+            select(seen_entries).where(
+                seen_entries.c.feed_id == feed_id,
+                seen_entries.c.alias.in_(wanted[start : start + _IN_ONE_STATEMENT]),
+            )
+        )
+        found |= {r.alias: SeenEntry(r.article_id, r.text_hash, r.first_seen_at) for r in rows}
+    return found
+
+
+async def remember(
+    tx: AsyncConnection,
+    feed_id: str,
+    entries: Iterable[tuple[Collection[str], SeenEntry]],
+    now: datetime,
+) -> None:
+    """Remember entries under all their aliases, as last seen now."""
+    rows = [
+        {
+            "feed_id": feed_id,
+            "alias": alias,
+            "article_id": entry.article_id,
+            "text_hash": entry.text_hash,
+            "first_seen_at": entry.first_seen_at,
+            "last_seen_at": now,
+        }
+        for aliases, entry in entries
+        for alias in sorted(aliases)
+    ]
+    for start in range(0, len(rows), _IN_ONE_STATEMENT // 10):
+        batch = rows[start : start + _IN_ONE_STATEMENT // 10]
+        await tx.execute(
+            _upsert(tx, seen_entries, batch, key=["feed_id", "alias"], keep=["first_seen_at"])
+        )
+
+
+async def forget_seen(tx: AsyncConnection, before: datetime) -> int:
+    """Forget identities last seen before a time; how many."""
+    gone = await tx.execute(delete(seen_entries).where(seen_entries.c.last_seen_at < before))
+    return gone.rowcount
+
+
+async def due_retries(tx: AsyncConnection, now: datetime, limit: int) -> Sequence[PageRetry]:
+    """Pages that are to be tried again by now, the longest due first."""
+    rows = await tx.execute(
+        select(page_retries)
+        .where(page_retries.c.due_at <= now)
+        .order_by(page_retries.c.due_at)
+        .limit(limit)
+    )
+    return [PageRetry(**r._mapping) for r in rows]
+
+
+async def schedule_retry(tx: AsyncConnection, retry: PageRetry) -> None:
+    """Store a retry in place of the article's earlier one."""
+    row = {name: getattr(retry, name) for name in PageRetry.__slots__}
+    await tx.execute(_upsert(tx, page_retries, [row], key=["article_id"]))
+
+
+async def end_retry(tx: AsyncConnection, article_id: str) -> None:
+    """The page needs no further try."""
+    await tx.execute(delete(page_retries).where(page_retries.c.article_id == article_id))
+
+
+def _upsert(
+    tx: AsyncConnection,
+    table: Any,
+    rows: list[dict[str, Any]],
+    key: list[str],
+    keep: Collection[str] = (),
+) -> Any:
+    make = sqlite_insert if tx.dialect.name == "sqlite" else postgresql_insert
+    statement = make(table).values(rows)
+    changed = {
+        name: statement.excluded[name] for name in rows[0] if name not in key and name not in keep
+    }
+    return statement.on_conflict_do_update(index_elements=key, set_=changed)

@@ -1,0 +1,127 @@
+"""What the judge decides, in one transaction: story, alerts, deliveries, offset."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.store.tables import alerts, consumed_offsets, deliveries, story_articles
+
+NOTHING_CONSUMED = -1
+
+
+class OvertakenError(Exception):
+    """Another judge has consumed records since this one looked: it must start over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A partition as one consumer group reads it."""
+
+    group: str
+    topic: str
+    partition: int
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """A rule and a story; `article_id` and `revision` name the report that raised it."""
+
+    alert_id: str
+    rule_id: str
+    story_id: str
+    rule_version: int
+    severity: str
+    article_id: str
+    revision: str
+
+
+async def consumed(tx: AsyncConnection, place: Place) -> int:
+    """The offset of the last record that a judge has finished here."""
+    value = await tx.scalar(select(consumed_offsets.c.position).where(*_at(place)))
+    return NOTHING_CONSUMED if value is None else value
+
+
+async def advance(tx: AsyncConnection, place: Place, expected: int, offset: int) -> None:
+    """Set the consumed offset, if it still is `expected`; raises OvertakenError if not."""
+    if expected == NOTHING_CONSUMED and await consumed(tx, place) == NOTHING_CONSUMED:
+        await tx.execute(
+            insert(consumed_offsets).values(
+                group_name=place.group,
+                topic=place.topic,
+                partition=place.partition,
+                position=offset,
+            )
+        )
+        return
+    changed = await tx.execute(
+        update(consumed_offsets)
+        .where(*_at(place), consumed_offsets.c.position == expected)
+        .values(position=offset)
+    )
+    if changed.rowcount != 1:
+        raise OvertakenError(
+            f"{place.topic}[{place.partition}]: expected the last record to be {expected}"
+        )
+
+
+async def story_of(tx: AsyncConnection, article_id: str, revision: str, part: int) -> str | None:
+    """The story that this very message was judged to belong to, if it was."""
+    story: str | None = await tx.scalar(
+        select(story_articles.c.story_id).where(
+            story_articles.c.article_id == article_id,
+            story_articles.c.revision == revision,
+            story_articles.c.part == part,
+        )
+    )
+    return story
+
+
+async def place_in_story(
+    tx: AsyncConnection, story_id: str, article: tuple[str, str, int], now: datetime
+) -> None:
+    """Record that (article id, revision, part) belongs to a story."""
+    article_id, revision, part = article
+    await tx.execute(
+        insert(story_articles).values(
+            article_id=article_id, revision=revision, part=part, story_id=story_id, judged_at=now
+        )
+    )
+
+
+async def raised(tx: AsyncConnection, story_id: str) -> set[str]:
+    """The rules that have raised an alert for this story."""
+    rows = await tx.scalars(select(alerts.c.rule_id).where(alerts.c.story_id == story_id))
+    return set(rows)
+
+
+async def raise_alerts(tx: AsyncConnection, new: Sequence[Alert], now: datetime) -> None:
+    """Store new alerts."""
+    if new:
+        fields = Alert.__slots__
+        await tx.execute(
+            insert(alerts), [{f: getattr(a, f) for f in fields} | {"raised_at": now} for a in new]
+        )
+
+
+async def next_sequences(
+    tx: AsyncConnection, story_id: str, subscription_ids: Collection[str]
+) -> dict[str, int]:
+    """For each subscription the number of its next message about this story, from 1."""
+    rows = await tx.execute(
+        select(deliveries.c.subscription_id, func.max(deliveries.c.sequence))
+        .where(deliveries.c.story_id == story_id)
+        .group_by(deliveries.c.subscription_id)
+    )
+    last = {subscription: int(sequence) for subscription, sequence in rows}
+    return {s: last.get(s, 0) + 1 for s in subscription_ids}
+
+
+def _at(place: Place) -> tuple[ColumnElement[bool], ...]:
+    return (
+        consumed_offsets.c.group_name == place.group,
+        consumed_offsets.c.topic == place.topic,
+        consumed_offsets.c.partition == place.partition,
+    )

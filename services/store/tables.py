@@ -1,0 +1,184 @@
+"""The tables. What a column means stands here; the statements stand with each aggregate."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    DateTime,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A point in time, stored in UTC; SQLite keeps no zone, so it is put back on reading."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse a time without a zone: it would be off by hours, silently."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give the stored time its zone back."""
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+# What people wrote: feeds, rules, channels, subscriptions, as validated by schemas.folder.
+written = Table(
+    "written",
+    metadata,
+    Column("kind", String(20), nullable=False),
+    Column("item_id", String(80), nullable=False),
+    Column("spec", JSON, nullable=False),
+    Column("version", Integer, nullable=False),  # rises with every change of the item
+    Column("managed_by", String(20), nullable=False),  # "apply", or who else made it
+    Column("updated_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("kind", "item_id"),
+)
+
+# One row per named number: the generation applied, and the one broadcast to the matchers.
+counters = Table(
+    "counters",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("value", Integer, nullable=False),
+)
+
+# Records for `watch-rules`, written in the transaction that changed the rules.
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    Column("key", String(100), nullable=False),
+    Column("value", LargeBinary, nullable=True),  # null is a tombstone
+    sqlite_autoincrement=True,
+)
+
+feed_states = Table(
+    "feed_states",
+    metadata,
+    Column("feed_id", String(80), primary_key=True),
+    Column("url", Text, nullable=False),  # the validators below belong to this URL
+    Column("etag", Text, nullable=True),
+    Column("last_modified", Text, nullable=True),
+    Column("body_hash", String(64), nullable=True),
+    Column("first_fetched_at", UtcDateTime, nullable=True),
+    Column("next_due_at", UtcDateTime, nullable=False),
+    Column("health", JSON, nullable=False),  # services.poller.schedule.FeedHealth
+)
+
+# Every identity an entry was ever known by; see services.poller.identity.
+seen_entries = Table(
+    "seen_entries",
+    metadata,
+    Column("feed_id", String(80), nullable=False),
+    Column("alias", String(200), nullable=False),
+    Column("article_id", String(32), nullable=False),
+    Column("text_hash", String(64), nullable=False),
+    Column("first_seen_at", UtcDateTime, nullable=False),
+    Column("last_seen_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("feed_id", "alias"),
+    Index(None, "last_seen_at"),
+)
+
+# Articles published with their summary only, whose page is to be tried again.
+page_retries = Table(
+    "page_retries",
+    metadata,
+    Column("article_id", String(32), primary_key=True),
+    Column("feed_id", String(80), nullable=False),
+    Column("article", LargeBinary, nullable=False),  # schemas.article.Article as published
+    Column("attempt", Integer, nullable=False),  # tries so far
+    Column("due_at", UtcDateTime, nullable=False),
+    Index(None, "due_at"),
+)
+
+# The last record each judge has finished, compared and set in its own transaction.
+consumed_offsets = Table(
+    "consumed_offsets",
+    metadata,
+    Column("group_name", String(80), nullable=False),
+    Column("topic", String(80), nullable=False),
+    Column("partition", Integer, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    PrimaryKeyConstraint("group_name", "topic", "partition"),
+)
+
+# Which story an article's revision was judged to belong to; a replay finds it here.
+story_articles = Table(
+    "story_articles",
+    metadata,
+    Column("article_id", String(32), nullable=False),
+    Column("revision", String(16), nullable=False),
+    Column("part", Integer, nullable=False),
+    Column("story_id", String(32), nullable=False),
+    Column("judged_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("article_id", "revision", "part"),
+    Index(None, "story_id"),
+    Index(None, "judged_at"),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("alert_id", String(32), primary_key=True),
+    Column("rule_id", String(80), nullable=False),
+    Column("story_id", String(32), nullable=False),
+    Column("rule_version", Integer, nullable=False),
+    Column("severity", String(10), nullable=False),
+    Column("article_id", String(32), nullable=False),
+    Column("revision", String(16), nullable=False),
+    Column("raised_at", UtcDateTime, nullable=False),
+    UniqueConstraint("rule_id", "story_id"),
+    Index(None, "raised_at"),
+)
+
+# The queue of everything to be sent, and the record of what became of it.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("delivery_id", String(32), primary_key=True),
+    Column("story_id", String(32), nullable=False),
+    Column("subscription_id", String(80), nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("channel_id", String(80), nullable=False),
+    Column("message", LargeBinary, nullable=False),  # services.notifier.message.AlertMessage
+    Column("state", String(10), nullable=False),  # pending, delivered, failed
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("due_at", UtcDateTime, nullable=False),  # when it was first to be sent
+    Column("next_attempt_at", UtcDateTime, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("leased_by", String(40), nullable=True),
+    Column("leased_until", UtcDateTime, nullable=True),
+    Column("reason", String(20), nullable=True),  # of the last attempt that failed
+    Column("detail", Text, nullable=True),
+    Column("receipt", Text, nullable=True),
+    Column("finished_at", UtcDateTime, nullable=True),
+    UniqueConstraint("story_id", "subscription_id", "sequence"),
+    Index(None, "state", "channel_id", "next_attempt_at"),
+)
