@@ -12,7 +12,7 @@ Every adapter passes `tests/contracts/bus_contract.py` unchanged. The guarantees
 - Nothing is deleted that a declared group has not committed.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -100,7 +100,7 @@ class Bus(Protocol):
     def consume(self, topic: Topic, group: str) -> AbstractAsyncContextManager[Consumer]:
         """Join `group` to read `topic`; leaving the context leaves the group."""
 
-    def follow(self, topic: Topic) -> AsyncIterator[Sequence[Record] | None]:
+    def follow(self, topic: Topic) -> AsyncGenerator[Sequence[Record] | None, None]:
         """Read a whole topic without a group, from its beginning, and stay on it.
 
         Yields batches, and None each time it has caught up with the end as it was when

@@ -21,7 +21,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A component's state and, unless it is ready, the reason."""
+    """A component's state and, unless all is well, the reason."""
 
     state: State
     reason: str = ""
@@ -34,9 +34,9 @@ class Component:
         self._health = health
         self.name = name
 
-    def ready(self) -> None:
-        """It can do its work."""
-        self._health.report(self.name, Status(State.READY))
+    def ready(self, note: str = "") -> None:
+        """It can do its work; `note` is what somebody should know all the same."""
+        self._health.report(self.name, Status(State.READY, note))
 
     def waiting(self, reason: str) -> None:
         """It cannot work now and will go on by itself."""

@@ -82,6 +82,20 @@ async def wait_for_stop(stop: asyncio.Event, seconds: float) -> bool:
     return True
 
 
+async def until_stopped(work: Awaitable[object], stop: asyncio.Event) -> None:
+    """Let `work` go on until it ends or `stop` is set, then cancel it; raises what it raises."""
+    working = asyncio.ensure_future(work)
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        working.cancel()
+        stopping.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
+
+
 @asynccontextmanager
 async def stop_on_signals() -> AsyncIterator[asyncio.Event]:
     """An event that SIGTERM or SIGINT sets; a second signal ends the process at once."""

@@ -65,6 +65,7 @@ class Listed:
     reason: str | None
     detail: str | None
     created_at: datetime
+    finished_at: datetime | None
     message: bytes
 
 

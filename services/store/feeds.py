@@ -1,5 +1,6 @@
 """The poller's memory: each feed's state, every identity seen, pages to try again."""
 
+import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,7 +71,8 @@ async def forget_feeds(tx: AsyncConnection, feed_ids: Iterable[str]) -> None:
 
 async def seen(tx: AsyncConnection, feed_id: str, aliases: Collection[str]) -> dict[str, SeenEntry]:
     """What is known of these aliases in this feed."""
-    wanted = sorted(aliases)
+    by_name = {_name(alias): alias for alias in aliases}
+    wanted = sorted(by_name)
     found: dict[str, SeenEntry] = {}
     for start in range(0, len(wanted), _IN_ONE_STATEMENT):
         rows = await tx.execute(
@@ -79,7 +81,9 @@ async def seen(tx: AsyncConnection, feed_id: str, aliases: Collection[str]) -> d
                 seen_entries.c.alias.in_(wanted[start : start + _IN_ONE_STATEMENT]),
             )
         )
-        found |= {r.alias: SeenEntry(r.article_id, r.text_hash, r.first_seen_at) for r in rows}
+        found |= {
+            by_name[r.alias]: SeenEntry(r.article_id, r.text_hash, r.first_seen_at) for r in rows
+        }
     return found
 
 
@@ -93,7 +97,7 @@ async def remember(
     rows = [
         {
             "feed_id": feed_id,
-            "alias": alias,
+            "alias": _name(alias),
             "article_id": entry.article_id,
             "text_hash": entry.text_hash,
             "first_seen_at": entry.first_seen_at,
@@ -109,10 +113,17 @@ async def remember(
         )
 
 
-async def forget_seen(tx: AsyncConnection, before: datetime) -> int:
-    """Forget identities last seen before a time; how many."""
-    gone = await tx.execute(delete(seen_entries).where(seen_entries.c.last_seen_at < before))
-    return gone.rowcount
+async def forget_seen(tx: AsyncConnection, feed_id: str, before: datetime) -> None:
+    """Forget a feed's identities that were last seen before a time.
+
+    Called only after the feed was read in full: one that answers "not modified" for
+    months still shows what it showed.
+    """
+    await tx.execute(
+        delete(seen_entries).where(
+            seen_entries.c.feed_id == feed_id, seen_entries.c.last_seen_at < before
+        )
+    )
 
 
 async def due_retries(tx: AsyncConnection, now: datetime, limit: int) -> Sequence[PageRetry]:
@@ -135,6 +146,11 @@ async def schedule_retry(tx: AsyncConnection, retry: PageRetry) -> None:
 async def end_retry(tx: AsyncConnection, article_id: str) -> None:
     """The page needs no further try."""
     await tx.execute(delete(page_retries).where(page_retries.c.article_id == article_id))
+
+
+def _name(alias: str) -> str:
+    """An alias as it is stored: some guids are longer than any key may be."""
+    return hashlib.sha256(alias.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _upsert(

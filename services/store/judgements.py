@@ -7,12 +7,13 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.bus.errors import FencedError
 from services.store.tables import alerts, consumed_offsets, deliveries, story_articles
 
 NOTHING_CONSUMED = -1
 
 
-class OvertakenError(Exception):
+class OvertakenError(FencedError):
     """Another judge has consumed records since this one looked: it must start over."""
 
 

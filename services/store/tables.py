@@ -97,13 +97,13 @@ seen_entries = Table(
     "seen_entries",
     metadata,
     Column("feed_id", String(80), nullable=False),
-    Column("alias", String(200), nullable=False),
+    Column("alias", String(32), nullable=False),  # a hash of the alias
     Column("article_id", String(32), nullable=False),
     Column("text_hash", String(64), nullable=False),
     Column("first_seen_at", UtcDateTime, nullable=False),
     Column("last_seen_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("feed_id", "alias"),
-    Index(None, "last_seen_at"),
+    Index(None, "feed_id", "last_seen_at"),
 )
 
 # Articles published with their summary only, whose page is to be tried again.

@@ -111,7 +111,7 @@ def upgrade() -> None:
     op.create_table(
         "seen_entries",
         sa.Column("feed_id", sa.String(length=80), nullable=False),
-        sa.Column("alias", sa.String(length=200), nullable=False),
+        sa.Column("alias", sa.String(length=32), nullable=False),
         sa.Column("article_id", sa.String(length=32), nullable=False),
         sa.Column("text_hash", sa.String(length=64), nullable=False),
         sa.Column("first_seen_at", UtcDateTime(timezone=True), nullable=False),
@@ -120,7 +120,9 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("seen_entries", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_seen_entries_last_seen_at"), ["last_seen_at"], unique=False
+            batch_op.f("ix_seen_entries_feed_id_last_seen_at"),
+            ["feed_id", "last_seen_at"],
+            unique=False,
         )
 
     op.create_table(

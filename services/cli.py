@@ -1,0 +1,186 @@
+"""The command `wirewatch`: reads arguments, calls the parts, prints, and sets exit codes.
+
+0: done. 1: it failed or found something wrong. 2: what was asked for is not valid, and
+nothing was changed.
+"""
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from services.embedded.commands import (
+    CANNOT_WORK,
+    FAILED,
+    INVALID,
+    Said,
+    apply_once,
+    list_dead_letters,
+    list_deliveries,
+    retry_dead_letters,
+    retry_delivery,
+    test_channel,
+)
+from services.embedded.demo.runner import run_demo
+from services.embedded.pipeline import Places
+from services.embedded.run import run_until_stopped
+from services.runtime.log import configure_logging
+from services.runtime.settings import (
+    Settings,
+    SettingsError,
+    effective,
+    example_env_file,
+    load_settings,
+)
+
+app = typer.Typer(
+    name="wirewatch",
+    help="Watches the news wires and tells you when a story matches, with the proof.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+channels = typer.Typer(help="The ways alerts go out.", no_args_is_help=True)
+deliveries = typer.Typer(help="What was sent, is waiting, or was given up.", no_args_is_help=True)
+dlq = typer.Typer(help="Records that could not be read.", no_args_is_help=True)
+app.add_typer(channels, name="channels")
+app.add_typer(deliveries, name="deliveries")
+app.add_typer(dlq, name="dlq")
+
+ConfigOption = Annotated[
+    Path, typer.Option("--config", help="Folder with feeds, rules, channels, subscriptions.")
+]
+StateOption = Annotated[Path, typer.Option("--state", help="Folder for everything remembered.")]
+DEFAULT_STATE = Path("var")
+
+
+@app.command()
+def demo(
+    once: Annotated[
+        bool, typer.Option("--once", help="End by itself: 0 after exactly the expected alerts.")
+    ] = False,
+) -> None:
+    """Show the pipeline at work on a bundled newsroom; needs no network."""
+    raise typer.Exit(asyncio.run(run_demo(once=once)))
+
+
+@app.command()
+def run(config: ConfigOption, state: StateOption = DEFAULT_STATE) -> None:
+    """Run everything in this process until Ctrl-C or SIGTERM."""
+    settings = _settings()
+    if not config.is_dir():
+        _refuse(f"{config}: no such folder; make one like deploy/examples/config")
+    raise typer.Exit(asyncio.run(run_until_stopped(Places(config, state), settings)))
+
+
+@app.command()
+def apply(
+    config: ConfigOption,
+    state: StateOption = DEFAULT_STATE,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Allow removing more than a fifth of a kind.")
+    ] = False,
+) -> None:
+    """Check the folder and store what it says, once."""
+    settings = _settings()
+    _finish(apply_once(Places(config, state), settings, prune))
+
+
+@app.command()
+def config(
+    example: Annotated[
+        bool, typer.Option("--example", help="Print the text of .env.example instead.")
+    ] = False,
+) -> None:
+    """Show the settings in force; secrets are masked."""
+    if example:
+        sys.stdout.write(example_env_file())
+        return
+    table = Table("setting", "value", box=None, pad_edge=False)
+    for name, value in effective(_settings()).items():
+        table.add_row(name, value)
+    Console().print(table)
+
+
+@channels.command("test")
+def channels_test(name: str, config: ConfigOption) -> None:
+    """Send a sample alert through a channel of the folder."""
+    settings = _settings()
+    _finish(test_channel(config, name, settings))
+
+
+@deliveries.command("list")
+def deliveries_list(
+    state: StateOption = DEFAULT_STATE,
+    failed: Annotated[bool, typer.Option("--failed", help="Only those given up.")] = False,
+    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 50,
+) -> None:
+    """List deliveries, newest first."""
+    settings = _settings()
+    _finish(list_deliveries(state, settings, failed, limit))
+
+
+@deliveries.command("retry")
+def deliveries_retry(delivery_id: str, state: StateOption = DEFAULT_STATE) -> None:
+    """Put a delivery that was given up back into the queue."""
+    settings = _settings()
+    _finish(retry_delivery(state, settings, delivery_id))
+
+
+@dlq.command("list")
+def dlq_list(state: StateOption = DEFAULT_STATE) -> None:
+    """List the records that were put aside, with the reason."""
+    _finish(list_dead_letters(state))
+
+
+@dlq.command("retry")
+def dlq_retry(state: StateOption = DEFAULT_STATE) -> None:
+    """Send every record that was put aside through its topic again."""
+    _finish(retry_dead_letters(state))
+
+
+def main() -> None:
+    """The entry point of the command."""
+    app()
+
+
+def _settings() -> Settings:
+    env_file = Path(".env")
+    try:
+        settings, warnings = load_settings(env_file if env_file.is_file() else None)
+    except SettingsError as error:
+        _refuse(*error.problems)
+    configure_logging(settings.log_level, settings.log_format)
+    for warning in warnings:
+        _tell(warning)
+    return settings
+
+
+def _finish(command: Coroutine[Any, Any, Said]) -> NoReturn:
+    """Run a command, print what it has to say, and exit with its code."""
+    try:
+        said = asyncio.run(command)
+    except CANNOT_WORK as error:
+        _tell(str(error))
+        raise typer.Exit(FAILED) from error
+    for line in said.lines:
+        typer.echo(line)
+    for line in said.errors:
+        _tell(line)
+    raise typer.Exit(said.code)
+
+
+def _refuse(*problems: str) -> NoReturn:
+    for problem in problems:
+        _tell(problem)
+    raise typer.Exit(INVALID)
+
+
+def _tell(line: str) -> None:
+    typer.echo(line, err=True)

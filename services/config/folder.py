@@ -1,0 +1,164 @@
+"""The operator's folder, read and checked whole.
+
+Decides nothing itself: finds and reads the files, has them checked, and says either what
+the folder holds or everything that is wrong with it. Storing it is the caller's business.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from schemas.folder import ChannelSpec, FeedSpec, RuleSpec, SubscriptionSpec, Written
+from services.config.crosscheck import Listings, cross_problems
+from services.config.files import FolderFiles, find_files, read_file
+from services.config.items import Entry, Item, Kind, Listing, check, check_channel, entries_in
+from services.config.opml import read_opml
+from services.config.problem import Problem, has_errors, in_order
+from services.config.queries import query_problems
+from services.config.yaml_lines import load
+
+SpecT = TypeVar("SpecT", bound=Written)
+_Read = tuple[list[Entry], list[Problem]]
+
+_MISSING: dict[Kind, tuple[str, str]] = {
+    "feed": (
+        "feeds.yaml",
+        "missing; write it with a list of feeds, or put an OPML file (feeds.opml) here:\n"
+        "    feeds:\n"
+        "      - id: example\n"
+        "        url: https://example.org/feed.xml",
+    ),
+    "rule": (
+        "rules",
+        "missing; make the folder rules/ with a file such as rules/first.yaml:\n"
+        "    rules:\n"
+        "      - id: first\n"
+        "        query: Iran AND Syria",
+    ),
+    "channel": (
+        "channels.yaml",
+        "missing; say where alerts go, at the least:\n"
+        "    channels:\n"
+        "      - id: console\n"
+        "        type: console",
+    ),
+    "subscription": (
+        "subscriptions.yaml",
+        "missing; say which rules go to which channel, at the least:\n"
+        "    subscriptions:\n"
+        "      - id: everything\n"
+        "        channel: console\n"
+        "        rules: all",
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that can be used, with what its author should still look at."""
+
+    feeds: tuple[FeedSpec, ...]
+    rules: tuple[RuleSpec, ...]
+    channels: tuple[ChannelSpec, ...]
+    subscriptions: tuple[SubscriptionSpec, ...]
+    warnings: tuple[Problem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A folder that cannot be used: every problem, warnings included, in order."""
+
+    problems: tuple[Problem, ...]
+
+
+def read_folder(path: Path) -> Folder | Broken:
+    """What the folder at `path` holds. Blocks while it reads; raises nothing for its content."""
+    files = find_files(path)
+    if not files.names:
+        return Broken(in_order(files.problems))
+    problems = list(files.problems)
+    listings = Listings(
+        _list(path, files, "feed", lambda entry: check(entry, FeedSpec), problems),
+        _list(path, files, "rule", lambda entry: check(entry, RuleSpec), problems),
+        _list(path, files, "channel", check_channel, problems),
+        _list(path, files, "subscription", lambda entry: check(entry, SubscriptionSpec), problems),
+    )
+    problems += query_problems(listings.rules.entries) + cross_problems(listings)
+    if has_errors(problems):
+        return Broken(in_order(problems))
+    return _folder(listings, in_order(problems))
+
+
+def _folder(listings: Listings, warnings: tuple[Problem, ...]) -> Folder:
+    return Folder(
+        _specs(listings.feeds.items),
+        _specs(listings.rules.items),
+        tuple(item.spec for item in listings.channels.items),
+        _specs(listings.subscriptions.items),
+        warnings,
+    )
+
+
+def _specs(items: Iterable[Item[SpecT]]) -> tuple[SpecT, ...]:
+    return tuple(item.spec for item in items)
+
+
+def _list(
+    path: Path,
+    files: FolderFiles,
+    kind: Kind,
+    checked: Callable[[Entry], Item[SpecT] | list[Problem]],
+    problems: list[Problem],
+) -> Listing[SpecT]:
+    """All items of a kind; adds what is wrong with them to `problems`."""
+    entries, found = _read_kind(path, files, kind)
+    problems += found
+    items = []
+    for entry in entries:
+        result = checked(entry)
+        if isinstance(result, Item):
+            items.append(result)
+        else:
+            problems += result
+    return Listing(tuple(entries), tuple(items), complete=not has_errors(found))
+
+
+def _read_kind(path: Path, files: FolderFiles, kind: Kind) -> _Read:
+    names = files.of(kind)
+    if not names:
+        place, message = _MISSING[kind]
+        return [], [] if _told(files, place) else [Problem(place, None, message)]
+    entries: list[Entry] = []
+    problems: list[Problem] = []
+    for name in names:
+        more, found = _read_entries(path, name, kind)
+        entries += more
+        problems += found
+    if not entries and not problems:
+        problems.append(Problem(names[0], None, f"there are no {kind}s in it", "warning"))
+    return entries, problems
+
+
+def _told(files: FolderFiles, place: str) -> bool:
+    return any(problem.file == place for problem in files.problems)
+
+
+def _read_entries(path: Path, name: str, kind: Kind) -> _Read:
+    data = read_file(path, name)
+    if isinstance(data, Problem):
+        return [], [data]
+    if name.lower().endswith(".opml"):
+        items, problems = read_opml(data, name)
+        return [Entry(kind, name, item, n) for n, item in enumerate(items, 1)], [*problems]
+    return _read_yaml(data, kind, name)
+
+
+def _read_yaml(data: bytes, kind: Kind, name: str) -> _Read:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        return [], [Problem(name, line, "not UTF-8; save the file as UTF-8")]
+    located = load(text, name)
+    return ([], [*located]) if isinstance(located, tuple) else entries_in(located, kind, name)

@@ -1,0 +1,194 @@
+"""What the commands beside `run` do, on a state folder that may be in use right now.
+
+Every function returns the lines to print and the exit code; `services.cli` prints them.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import assert_never
+
+from schemas.dead_letter import DeadLetter, original_headers
+from schemas.message import MalformedMessageError
+from schemas.topics import ARTICLES, MATCHES, dead_letters_of
+from services.bus.errors import BusFileError
+from services.bus.port import Outgoing
+from services.bus.sqlite import open_bus
+from services.config.apply import Applied, apply_folder
+from services.config.folder import Broken, read_folder
+from services.config.plan import PruneRefused
+from services.embedded.pipeline import (
+    Places,
+    StateFolderError,
+    database_url,
+    make_state_folder,
+)
+from services.notifier.channels import open_channel
+from services.notifier.message import AlertMessage
+from services.notifier.outcome import Delivered, GaveUp, TryLater
+from services.notifier.sample import sample_message
+from services.runtime.clock import utc_now
+from services.runtime.dependency import DependencyUnavailableError
+from services.runtime.settings import Settings
+from services.store import deliveries
+from services.store.database import open_database
+from services.store.deliveries import DeliveryState, Listed
+
+OK = 0
+FAILED = 1
+INVALID = 2
+
+_SOURCES = (ARTICLES, MATCHES)
+_MANY = 10_000
+
+
+class NoStateError(Exception):
+    """The state folder is not there, so nothing can be said about it."""
+
+
+CANNOT_WORK = (NoStateError, StateFolderError, BusFileError, DependencyUnavailableError)
+"""What a command raises when it cannot do its work; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a command has to say: for standard output, for standard error, the exit code."""
+
+    code: int
+    lines: Sequence[str] = field(default=())
+    errors: Sequence[str] = field(default=())
+
+
+async def apply_once(places: Places, settings: Settings, prune: bool) -> Said:
+    """Check the folder and store what it says."""
+    checked = read_folder(places.config)
+    if isinstance(checked, Broken):
+        return _broken(places.config, checked)
+    make_state_folder(places.state)
+    async with open_database(database_url(places, settings)) as database:
+        applied = await apply_folder(database, places.config, prune, utc_now)
+    match applied:
+        case Applied(plan, warnings):
+            lines = plan.lines if plan.lines else ("nothing to change",)
+            return Said(OK, lines, [str(warning) for warning in warnings])
+        case Broken():
+            return _broken(places.config, applied)
+        case PruneRefused():
+            return Said(INVALID, (), [*applied.lines, "nothing was applied"])
+        case _:
+            assert_never(applied)
+
+
+async def test_channel(config: Path, channel_id: str, settings: Settings) -> Said:
+    """Send a sample alert through a channel of the folder, once."""
+    folder = read_folder(config)
+    if isinstance(folder, Broken):
+        return _broken(config, folder)
+    specs = {spec.id: spec for spec in folder.channels}
+    if channel_id not in specs:
+        known = ", ".join(specs) or "none"
+        return Said(INVALID, (), [f'no channel "{channel_id}" in {config}; there is: {known}'])
+    now = utc_now()
+    channel = open_channel(specs[channel_id], os.environ, timeout=settings.delivery_timeout_seconds)
+    try:
+        outcome = await channel.send(sample_message(now), now)
+    finally:
+        await channel.close()
+    match outcome:
+        case Delivered(receipt):
+            return Said(OK, [f"{channel_id}: delivered ({receipt})"])
+        case TryLater(reason, _, detail) | GaveUp(reason, detail):
+            return Said(FAILED, (), [f"{channel_id}: not delivered: {reason.value}: {detail}"])
+        case _:
+            assert_never(outcome)
+
+
+async def list_deliveries(state: Path, settings: Settings, failed: bool, limit: int) -> Said:
+    """What was sent, waits, or was given up; newest first."""
+    _must_exist(state)
+    async with (
+        open_database(database_url(Places(state, state), settings)) as database,
+        database.read() as tx,
+    ):
+        rows = await deliveries.listed(tx, DeliveryState.FAILED if failed else None, limit)
+    return Said(OK, [_delivery_line(row) for row in rows] or ["no deliveries"])
+
+
+async def retry_delivery(state: Path, settings: Settings, delivery_id: str) -> Said:
+    """Put a delivery that was given up back into the queue."""
+    _must_exist(state)
+    async with (
+        open_database(database_url(Places(state, state), settings)) as database,
+        database.write() as tx,
+    ):
+        found = await deliveries.retry_now(tx, delivery_id, utc_now())
+    if not found:
+        return Said(FAILED, (), [f"no delivery {delivery_id} that was given up"])
+    return Said(OK, [f"{delivery_id}: queued again"])
+
+
+async def list_dead_letters(state: Path) -> Said:
+    """The records that were put aside, oldest first."""
+    _must_exist(state)
+    async with open_bus(Places(state, state).bus) as bus:
+        letters = [r for source in _SOURCES for r in await bus.tail(dead_letters_of(source), _MANY)]
+    lines = [f"{r.written_at:%Y-%m-%d %H:%M:%S} {_reason(r.headers)}" for r in letters]
+    return Said(OK, lines or ["no dead letters"])
+
+
+async def retry_dead_letters(state: Path) -> Said:
+    """Send every distinct record that was put aside to its topic again.
+
+    One that went through already is recognised as a repeat; one that is still unreadable
+    is put aside again.
+    """
+    _must_exist(state)
+    sent = 0
+    async with open_bus(Places(state, state).bus) as bus:
+        for source in _SOURCES:
+            letters = await bus.tail(dead_letters_of(source), _MANY)
+            distinct = {
+                (letter.key, letter.value): Outgoing(
+                    source, letter.key, letter.value, original_headers(letter.headers)
+                )
+                for letter in letters
+            }
+            await bus.send_all(list(distinct.values()))
+            sent += len(distinct)
+    return Said(OK, [f"{sent} records sent again"])
+
+
+def _must_exist(state: Path) -> None:
+    if not state.is_dir():
+        raise NoStateError(f"{state}: no such state folder; name it with --state")
+
+
+def _broken(folder: Path, broken: Broken) -> Said:
+    problems = [str(problem) for problem in broken.problems]
+    errors = sum(problem.level == "error" for problem in broken.problems)
+    told = "1 problem" if errors == 1 else f"{errors} problems"
+    return Said(INVALID, (), [*problems, f"{told} in {folder}; nothing was applied"])
+
+
+def _delivery_line(row: Listed) -> str:
+    why = f" ({row.reason}: {row.detail})" if row.reason and row.state != "delivered" else ""
+    return (
+        f"{row.created_at:%Y-%m-%d %H:%M:%S} {row.delivery_id} {row.state:9} "
+        f"{row.subscription_id} -> {row.channel_id} {_title(row.message)}{why}"
+    )
+
+
+def _title(message: bytes) -> str:
+    try:
+        return AlertMessage.decode(message).title
+    except MalformedMessageError:
+        return "(unreadable)"
+
+
+def _reason(headers: Mapping[str, bytes]) -> str:
+    try:
+        letter = DeadLetter.from_headers(headers)
+    except MalformedMessageError as error:
+        return str(error)
+    return f"{letter.topic}[{letter.partition}]@{letter.offset}: {letter.error}"

@@ -1,0 +1,78 @@
+"""An article as rules look at it: its fields, analysed once, and what was found so far.
+
+Decides which texts a word is looked for in and what the lead is. Leaf results are kept,
+so that a term shared by many rules is looked for once.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from schemas.article import Article
+from schemas.matches import ArticleField
+from services.engine.analysis import Text, analyse
+from services.engine.places import Place, merged, places_of
+from services.engine.query import Node, Or, SavedList, Term, TextField
+
+Found = Mapping[ArticleField, Sequence[Place]]
+"""Occurrences by field; fields without one are left out."""
+
+
+class Document:
+    """An article under examination. Lives for one article, is not shared."""
+
+    def __init__(self, article: Article) -> None:
+        self.article = article
+        self._found: dict[tuple[Term, TextField | None, bool], Found] = {}
+
+    @cached_property
+    def texts(self) -> Mapping[ArticleField, Text]:
+        """The texts that are searched: the summary only where there is no body."""
+        title = analyse(self.article.title)
+        if self.article.body.strip():
+            return {ArticleField.TITLE: title, ArticleField.BODY: analyse(self.article.body)}
+        return {ArticleField.TITLE: title, ArticleField.SUMMARY: analyse(self.article.summary)}
+
+    def find(self, node: Node, scope: TextField | None, *, clitics: bool) -> Found:
+        """The occurrences of a term, a list of terms or an OR of terms."""
+        match node:
+            case Term():
+                return self._find_term(node, scope, clitics=clitics)
+            case SavedList():
+                return self._find_any(node.items, scope, clitics=clitics)
+            case Or():
+                return self._find_any(node.children, scope, clitics=clitics)
+            case _:
+                raise TypeError(f"{type(node).__name__} has no occurrences")
+
+    def _find_any(self, nodes: Sequence[Node], scope: TextField | None, *, clitics: bool) -> Found:
+        found = [self.find(node, scope, clitics=clitics) for node in nodes]
+        fields = {field: None for one in found for field in one}
+        return {field: merged(one.get(field, ()) for one in found) for field in fields}
+
+    def _find_term(self, term: Term, scope: TextField | None, *, clitics: bool) -> Found:
+        key = (term, scope, clitics)
+        found = self._found.get(key)
+        if found is None:
+            found = self._found[key] = self._look_for(term, scope, clitics=clitics)
+        return found
+
+    def _look_for(self, term: Term, scope: TextField | None, *, clitics: bool) -> Found:
+        found = {}
+        for field in self._fields(scope):
+            text = self.texts[field]
+            places: Sequence[Place] = places_of(term, text, clitics=clitics)
+            if scope is TextField.LEAD:
+                places = [place for place in places if text.paragraphs[place[0]] == 0]
+            if places:
+                found[field] = places
+        return found
+
+    def _fields(self, scope: TextField | None) -> Sequence[ArticleField]:
+        if scope is None:
+            return tuple(self.texts)
+        wanted = {
+            TextField.TITLE: (ArticleField.TITLE,),
+            TextField.BODY: (ArticleField.BODY,),
+            TextField.LEAD: (ArticleField.BODY, ArticleField.SUMMARY),
+        }[scope]
+        return [field for field in wanted if field in self.texts]

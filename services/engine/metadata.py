@@ -1,0 +1,105 @@
+"""Metadata of an article against a rule: source, author, category, url, lang.
+
+Decides when a value is acceptable in a rule and when an article has it. `author` and
+`category` compare words as the analyser cuts them, the others characters without case.
+"""
+
+from functools import lru_cache
+from typing import assert_never
+from urllib.parse import urlsplit
+
+from schemas.article import Article
+from services.engine.analysis import analyse
+from services.engine.errors import RuleError
+from services.engine.languages import language_of
+from services.engine.query import MetaField
+from services.engine.tokens import Token
+
+MIN_URL = 4
+
+
+def check_value(name: MetaField, token: Token, query: str) -> str:
+    """The value at `token`; raises RuleError if the field can never have it."""
+    problem = _problem(name, token.text)
+    if problem:
+        raise RuleError(problem, token.start, query)
+    return token.text
+
+
+def _problem(name: MetaField, value: str) -> str | None:
+    if not value.strip():
+        return f"{name}: needs a value"
+    if name is MetaField.URL:
+        return _problem_of_url(value)
+    if "*" in value or "?" in value:
+        return f"{name}: takes no wildcards; leave out the * or ?"
+    if name is MetaField.LANG and language_of(value) is None:
+        return f'"{value}" is no language code of ISO 639-1; write one like en, ar or zh'
+    if not analyse(value).words:
+        return "there is no letter or digit to search for here"
+    return None
+
+
+def _problem_of_url(value: str) -> str | None:
+    if len(value) < MIN_URL:
+        return f"url: needs at least {MIN_URL} characters"
+    return None
+
+
+def has_value(article: Article, name: MetaField, value: str) -> bool:
+    """Whether the article has this value in this field."""
+    match name:
+        case MetaField.SOURCE:
+            return _has_source(article, value.casefold())
+        case MetaField.URL:
+            return value.casefold() in (article.url or "").casefold()
+        case MetaField.LANG:
+            return article_language(article) == language_of(value)
+        case MetaField.AUTHOR:
+            return any(_has_words(one, value) for one in article.author)
+        case MetaField.CATEGORY:
+            return any(_has_words(one, value) for one in article.category)
+        case _:
+            assert_never(name)
+
+
+def article_language(article: Article) -> str | None:
+    """The article's language without its region, if it has one."""
+    return language_of(article.lang) if article.lang else None
+
+
+def _has_source(article: Article, value: str) -> bool:
+    if value in (article.feed_id.casefold(), article.source.casefold()):
+        return True
+    host, domain = _host(article.url or ""), _punycode(value)
+    return host == domain or host.endswith(f".{domain}")
+
+
+@lru_cache(maxsize=1024)
+def _host(url: str) -> str:
+    try:
+        return _punycode((urlsplit(url).hostname or "").rstrip("."))
+    except ValueError:  # a bracket in the wrong place: no host that anybody could name
+        return ""
+
+
+@lru_cache(maxsize=1024)
+def _punycode(host: str) -> str:
+    """The host as it travels, so that `пример.рф` and `xn--…` are the same."""
+    try:
+        return host if host.isascii() else host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return host
+
+
+def _has_words(text: str, value: str) -> bool:
+    words, wanted = _words(text), _words(value)
+    return any(
+        words[start : start + len(wanted)] == wanted
+        for start in range(len(words) - len(wanted) + 1)
+    )
+
+
+@lru_cache(maxsize=4096)
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.folded for word in analyse(text).words)

@@ -1,0 +1,289 @@
+"""Reads a watch rule: text becomes a Query, or a RuleError says what is wrong where.
+
+Decides precedence and what may stand where. Characters are `tokens`' business, the words
+of a term `terms`', values of metadata `metadata`'s, whether a whole rule makes sense
+`checks`'.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NoReturn
+
+from services.engine.checks import can_be_counted, check_operand, check_query
+from services.engine.cursor import Cursor
+from services.engine.errors import RuleError
+from services.engine.operators import count_of, link_of
+from services.engine.query import (
+    And,
+    AtLeast,
+    InField,
+    Near,
+    Node,
+    Not,
+    NotNear,
+    Or,
+    Query,
+    SavedList,
+    Term,
+    TextField,
+)
+from services.engine.terms import TermReader
+from services.engine.tokens import Kind, Token
+from services.engine.values import read_metadata
+
+Lists = Mapping[str, Sequence[str]]
+
+MAX_CHARACTERS = 20_000
+MAX_TERMS = 2_000
+MAX_NESTING = 64
+
+_BINARY = frozenset({Kind.AND, Kind.OR, Kind.NEAR})
+_ENDS = frozenset({Kind.END, Kind.CLOSE, Kind.OR})
+
+
+def parse(text: str, lists: Lists | None = None) -> Query:
+    """The rule that `text` expresses; `lists` are the saved lists that it may name."""
+    return check_query(Query(_Parser(text, _Place(lists or {})).whole(), text))
+
+
+@dataclass(slots=True)
+class _Budget:
+    terms: int = MAX_TERMS
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the reader stands: what is left to spend and what it is inside of."""
+
+    lists: Lists
+    budget: _Budget = field(default_factory=_Budget)
+    depth: int = 0
+    names: tuple[str, ...] = ()
+    in_field: bool = False
+
+
+class _Parser:
+    def __init__(self, text: str, place: _Place) -> None:
+        if len(text) > MAX_CHARACTERS:
+            message = f"a rule has at most {MAX_CHARACTERS} characters"
+            raise RuleError(message, MAX_CHARACTERS, text)
+        self._place = place
+        self._cursor = Cursor(text)
+        self._terms = TermReader(text)
+
+    def whole(self) -> Node:
+        if self._cursor.at(Kind.END):
+            self._cursor.fail("the rule is empty; write a word to watch for", 0)
+        node = self._or()
+        if self._cursor.at(Kind.CLOSE):
+            self._cursor.fail("this bracket was never opened", self._cursor.start)
+        return node
+
+    # --- from the loosest operator to the tightest
+
+    def _or(self) -> Node:
+        start = self._cursor.start
+        children = [self._and()]
+        while self._cursor.at(Kind.OR):
+            operator = self._cursor.take()
+            self._need_right_side(operator)
+            children.append(self._and())
+        return children[0] if len(children) == 1 else Or(tuple(children), self._cursor.since(start))
+
+    def _and(self) -> Node:
+        start = self._cursor.start
+        children = [self._not()]
+        while not self._cursor.at(*_ENDS):
+            if self._cursor.at(Kind.AND):
+                self._need_right_side(self._cursor.take())
+            children.append(self._not())
+        return (
+            children[0] if len(children) == 1 else And(tuple(children), self._cursor.since(start))
+        )
+
+    def _not(self) -> Node:
+        if not self._cursor.at(Kind.NOT, Kind.PLUS, Kind.MINUS):
+            return self._near()
+        sign = self._cursor.take()
+        self._need_right_side(sign)
+        if sign.kind is Kind.NOT and self._cursor.at(Kind.NOT):
+            self._cursor.fail(
+                "NOT stands twice; leave both out, or use brackets", self._cursor.start
+            )
+        with_sign = self._deeper(sign.start)
+        child = self._not()
+        self._place = with_sign
+        return child if sign.kind is Kind.PLUS else Not(child, self._cursor.since(sign.start))
+
+    def _near(self) -> Node:
+        start = self._cursor.start
+        first = self._primary()
+        if self._cursor.at_not_near():
+            return self._not_near(start, first)
+        operands, links = [first], []
+        while self._cursor.at(Kind.NEAR):
+            operator, operand = self._operator_and_operand(operands[-1])
+            links.append(link_of(operator, self._cursor.text))
+            operands.append(operand)
+            if self._cursor.at_not_near():
+                self._cursor.fail("NOT NEAR cannot stand in a chain; use AND", self._cursor.start)
+        if not links:
+            return first
+        return Near(tuple(operands), tuple(links), self._cursor.since(start))
+
+    def _not_near(self, start: int, wanted: Node) -> Node:
+        self._cursor.take()
+        operator, unwanted = self._operator_and_operand(wanted)
+        if self._cursor.at(Kind.NEAR) or self._cursor.at_not_near():
+            self._cursor.fail("NOT NEAR cannot stand in a chain; use AND", self._cursor.start)
+        return NotNear(
+            wanted, unwanted, link_of(operator, self._cursor.text), self._cursor.since(start)
+        )
+
+    def _operator_and_operand(self, before: Node) -> tuple[Token, Node]:
+        operator = self._cursor.take()
+        self._need_right_side(operator)
+        check_operand(before, operator.text, self._cursor.text)
+        start = self._cursor.start
+        if self._cursor.at(Kind.NOT, Kind.MINUS):
+            self._cursor.fail(
+                f"{operator.text} cannot take NOT; write NOT NEAR between the words", start
+            )
+        if self._cursor.at(Kind.PLUS):
+            self._cursor.take()
+        operand = self._primary()
+        check_operand(operand, operator.text, self._cursor.text, start)
+        return operator, operand
+
+    def _need_right_side(self, operator: Token) -> None:
+        now = self._cursor.now
+        if now.kind in {Kind.END, Kind.CLOSE}:
+            self._cursor.fail(f"{operator.text} has nothing on its right side", operator.start)
+        if now.kind in _BINARY:
+            self._cursor.fail(f"{now.text} follows {operator.text}; leave one out", now.start)
+
+    # --- the smallest parts
+
+    def _primary(self) -> Node:
+        readers = {
+            Kind.OPEN: self._group,
+            Kind.FIELD: self._field,
+            Kind.META: self._metadata,
+            Kind.EXACT: self._exact,
+            Kind.ATLEAST: self._at_least,
+            Kind.LIST: self._list,
+            Kind.WORD: self._word,
+            Kind.PHRASE: self._word,
+        }
+        reader = readers.get(self._cursor.now.kind)
+        return reader() if reader else self._no_term_here(self._cursor.now)
+
+    def _no_term_here(self, token: Token) -> NoReturn:
+        if token.kind is Kind.CLOSE:
+            self._cursor.fail("this bracket was never opened", token.start)
+        if token.kind in _BINARY:
+            self._cursor.fail(f"{token.text} has nothing on its left side", token.start)
+        self._cursor.fail("a word, a phrase or a bracket belongs here", token.start)
+
+    def _deeper(self, offset: int) -> _Place:
+        """Go one level down; returns the place to come back to."""
+        before = self._place
+        if before.depth == MAX_NESTING:
+            self._cursor.fail(f"nested more than {MAX_NESTING} levels deep", offset)
+        self._place = replace(before, depth=before.depth + 1)
+        return before
+
+    def _group(self) -> Node:
+        opened = self._cursor.take()
+        if self._cursor.at(Kind.CLOSE):
+            self._cursor.fail("there is nothing in these brackets", opened.start)
+        if self._cursor.at(Kind.END):
+            self._cursor.fail("this bracket is never closed", opened.start)
+        outside = self._deeper(opened.start)
+        node = self._or()
+        self._place = outside
+        if self._cursor.at(Kind.END):
+            self._cursor.fail("this bracket is never closed", opened.start)
+        self._cursor.take()
+        return node
+
+    def _field(self) -> Node:
+        token = self._cursor.take()
+        if self._place.in_field:
+            self._cursor.fail("a field cannot stand inside a field", token.start)
+        outside = self._deeper(token.start)
+        self._place = replace(self._place, in_field=True)
+        if self._cursor.at(Kind.AND, Kind.OR, Kind.NOT, Kind.NEAR):
+            self._cursor.fail(f"{token.text}: needs a word, a phrase or a bracket", token.start)
+        child = self._primary()
+        self._place = outside
+        return InField(TextField(token.text), child, self._cursor.since(token.start))
+
+    def _exact(self) -> Node:
+        token = self._cursor.take()
+        if not self._cursor.at(Kind.WORD, Kind.PHRASE):
+            self._cursor.fail("exact: takes one word or a quoted phrase", token.start)
+        return self._term(self._cursor.take(), token.start, exact=True)
+
+    def _word(self) -> Node:
+        token = self._cursor.take()
+        return self._term(token, token.start)
+
+    def _term(self, token: Token, start: int, *, exact: bool = False) -> Term:
+        if token.kind is Kind.PHRASE and not token.text.strip():
+            self._cursor.fail("there is nothing in these quotes", token.start)
+        self._spend(start)
+        if token.text.startswith("/"):
+            self._check_not_a_number(token)
+        return self._terms.read(token.text, token.inside, self._cursor.since(start), exact=exact)
+
+    def _check_not_a_number(self, token: Token) -> None:
+        before = self._cursor.before
+        if before and before.kind in {Kind.NEAR, Kind.ATLEAST}:
+            self._cursor.fail(
+                "the number stands directly behind the operator, as in NEAR/5", token.start
+            )
+
+    def _spend(self, offset: int) -> None:
+        if self._place.budget.terms == 0:
+            self._cursor.fail(f"a rule has at most {MAX_TERMS} terms, its lists included", offset)
+        self._place.budget.terms -= 1
+
+    def _at_least(self) -> Node:
+        token = self._cursor.take()
+        count = count_of(token, self._cursor.text)
+        self._need_right_side(token)
+        start = self._cursor.start
+        operand = self._primary()
+        if not can_be_counted(operand):
+            self._cursor.fail(f"{token.text} counts words, phrases and ORs of these only", start)
+        return AtLeast(count, operand, self._cursor.since(token.start))
+
+    def _metadata(self) -> Node:
+        if self._place.in_field:
+            self._cursor.fail("a field cannot stand inside a field", self._cursor.start)
+        return read_metadata(self._cursor, self._spend)
+
+    def _list(self) -> Node:
+        token = self._cursor.take()
+        name, start = token.text, token.start
+        if name not in self._place.lists:
+            self._cursor.fail(
+                f'there is no saved list "{name}"; to search for the text, put it in quotes', start
+            )
+        if name in self._place.names:
+            self._cursor.fail(f'the saved list "{name}" uses itself', start)
+        outside = self._deeper(start)
+        self._place = replace(self._place, names=(*outside.names, name))
+        items = tuple(self._item(name, text, start) for text in self._place.lists[name])
+        self._place = outside
+        if not items:
+            self._cursor.fail(f'the saved list "{name}" is empty', start)
+        return SavedList(name, items, self._cursor.since(start))
+
+    def _item(self, name: str, text: str, start: int) -> Node:
+        try:
+            return _Parser(text, self._place).whole()
+        except RuleError as error:
+            message = f'in the saved list "{name}", at "{text[:80]}": {error.message}'
+            raise RuleError(message, start, self._cursor.text) from error

@@ -1,0 +1,103 @@
+"""Which occurrences are near which.
+
+Decides distances, order, and what sentence and paragraph bound. Distances count the
+words between the nearest ends; overlapping occurrences are not near each other. Works
+on sorted ends, so that two very common words do not cost their product.
+"""
+
+import sys
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.engine.analysis import Text
+from services.engine.places import Place
+from services.engine.query import Link, Unit
+
+
+def chain(
+    operands: Sequence[Sequence[Place]], links: Sequence[Link], text: Text
+) -> list[Sequence[Place]] | None:
+    """For each operand its occurrences that are part of a whole chain; None without one."""
+    alive = [operands[0]]
+    for places, link in zip(operands[1:], links, strict=True):
+        alive.append(_Reach(link, text, after=not link.ordered).near_some(places, alive[-1]))
+    if not alive[-1]:
+        return None
+    for number in range(len(links) - 1, -1, -1):
+        reach = _Reach(links[number], text, before=not links[number].ordered)
+        alive[number] = reach.near_some(alive[number], alive[number + 1])
+    return alive
+
+
+def alone(
+    wanted: Sequence[Place], unwanted: Sequence[Place], link: Link, text: Text
+) -> Sequence[Place]:
+    """The wanted occurrences with no unwanted one near; an overlapping one counts as near."""
+    reach = _Reach(link, text, before=not link.ordered)
+    near = set(reach.near_some(wanted, unwanted)) | _overlapped(wanted, unwanted)
+    return [place for place in wanted if place not in near]
+
+
+def _overlapped(wanted: Sequence[Place], unwanted: Sequence[Place]) -> set[Place]:
+    covering: dict[int, set[Place]] = {}
+    for place in unwanted:
+        for number in range(place[0], place[1] + 1):
+            covering.setdefault(number, set()).add(place)
+    return {
+        place
+        for place in wanted
+        for number in range(place[0], place[1] + 1)
+        # An occurrence is never near itself.
+        if covering.get(number, set()) - {place}
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Reach:
+    """How far a link reaches in a text, and on which sides a partner may stand."""
+
+    link: Link
+    text: Text
+    before: bool = True
+    after: bool = True
+
+    def near_some(self, places: Sequence[Place], partners: Sequence[Place]) -> Sequence[Place]:
+        """The places that have a partner near."""
+        whole = self._whole(partners)
+        firsts = [first for first, _ in whole]
+        lasts = sorted(last for _, last in whole)
+        return [
+            place
+            for place in self._whole(places)
+            if (self.before and self._reaches_back(place, lasts))
+            or (self.after and self._reaches_on(place, firsts))
+        ]
+
+    @property
+    def _units(self) -> Sequence[int]:
+        """The sentence or paragraph of each word: what a proximity stays inside."""
+        if self.link.within is Unit.SENTENCE:
+            return self.text.sentences
+        return self.text.paragraphs
+
+    @property
+    def _words_between(self) -> int:
+        within = self.link.within
+        return sys.maxsize if isinstance(within, Unit) else within
+
+    def _whole(self, places: Sequence[Place]) -> Sequence[Place]:
+        units = self._units
+        return [place for place in places if units[place[0]] == units[place[1]]]
+
+    def _reaches_back(self, place: Place, lasts: Sequence[int]) -> bool:
+        nearest = bisect_left(lasts, place[0]) - 1
+        return nearest >= 0 and self._is_near(lasts[nearest], place[0])
+
+    def _reaches_on(self, place: Place, firsts: Sequence[int]) -> bool:
+        nearest = bisect_right(firsts, place[1])
+        return nearest < len(firsts) and self._is_near(place[1], firsts[nearest])
+
+    def _is_near(self, last: int, first: int) -> bool:
+        units = self._units
+        return units[last] == units[first] and first - last - 1 <= self._words_between

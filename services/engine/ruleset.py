@@ -1,0 +1,131 @@
+"""An immutable set of watch rules that articles are matched against.
+
+Decides nothing about a rule's meaning; keeps rules parsed, runs all of them, and never
+lets one that breaks silence the others. A changed set is a new one, so a reader may
+swap it between two articles.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from schemas.article import Article
+from schemas.matches import Clause, RuleMatch
+from schemas.rule import WatchRule
+from services.engine.document import Document
+from services.engine.errors import RuleError
+from services.engine.evaluate import Evaluation
+from services.engine.options import DEFAULT_OPTIONS, Options
+from services.engine.parse import Lists, parse
+from services.engine.query import Query
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFailure:
+    """A rule that broke on an article; `error` is what it raised."""
+
+    rule_id: str
+    error: Exception
+
+
+@dataclass(frozen=True, slots=True)
+class MatchResult:
+    """What the rules said of one article."""
+
+    matches: tuple[RuleMatch, ...] = ()
+    failures: tuple[RuleFailure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    rule: WatchRule
+    query: Query
+
+
+@dataclass(frozen=True)
+class RuleSet:
+    """Rules by id. Make one with `of`, derive others with `changed`.
+
+    `options` are given by rule id; a rule without an entry has the defaults.
+    """
+
+    _compiled: Mapping[str, _Compiled] = field(default_factory=dict)
+    _lists: Lists = field(default_factory=dict)
+    _options: Mapping[str, Options] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        rules: Iterable[WatchRule],
+        lists: Lists | None = None,
+        options: Mapping[str, Options] | None = None,
+    ) -> "RuleSet":
+        """A set of these rules; raises RuleError naming the first bad one.
+
+        Of several rules with one id the last counts. `lists` are the saved lists that
+        rules may name, each with its expressions.
+        """
+        return cls({}, dict(lists or {}), dict(options or {})).changed(rules, ())
+
+    def changed(self, upserts: Iterable[WatchRule], removed: Iterable[str]) -> "RuleSet":
+        """This set without `removed` and with `upserts`, which win where both name a rule.
+
+        Only rules whose expression is new are parsed; raises RuleError like `of`.
+        """
+        gone = set(removed)
+        compiled = {rule_id: one for rule_id, one in self._compiled.items() if rule_id not in gone}
+        for rule in upserts:
+            compiled[rule.rule_id] = self._compile(rule)
+        return RuleSet(compiled, self._lists, self._options)
+
+    @property
+    def rules(self) -> Mapping[str, WatchRule]:
+        """The rules by id."""
+        return MappingProxyType({key: one.rule for key, one in self._compiled.items()})
+
+    def __len__(self) -> int:
+        return len(self._compiled)
+
+    def __contains__(self, rule_id: object) -> bool:
+        return rule_id in self._compiled
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._compiled)
+
+    def match(self, article: Article) -> MatchResult:
+        """All rules that `article` matches, with their proof, in the order of the set."""
+        document = Document(article)
+        matches: list[RuleMatch] = []
+        failures: list[RuleFailure] = []
+        for rule_id, compiled in self._compiled.items():
+            options = self._options.get(rule_id, DEFAULT_OPTIONS)
+            try:
+                proof = Evaluation(compiled.query, document, options).proof()
+            except Exception as error:
+                # Whatever one rule runs into, the others must still be heard.
+                failures.append(RuleFailure(rule_id, error))
+                continue
+            if proof is not None:
+                matches.append(_match(compiled.rule, proof))
+        return MatchResult(tuple(matches), tuple(failures))
+
+    def _compile(self, rule: WatchRule) -> _Compiled:
+        known = self._compiled.get(rule.rule_id)
+        if known is not None and known.rule.query == rule.query:
+            return _Compiled(rule, known.query)
+        try:
+            return _Compiled(rule, parse(rule.query, self._lists))
+        except RuleError as error:
+            raise error.of_rule(rule.rule_id) from error
+
+
+def _match(rule: WatchRule, proof: tuple[Clause, ...]) -> RuleMatch:
+    return RuleMatch(
+        rule_id=rule.rule_id,
+        version=rule.version,
+        name=rule.name,
+        severity=rule.severity,
+        tags=rule.tags,
+        query=rule.query,
+        evidence=proof,
+    )

@@ -1,0 +1,79 @@
+"""Paragraphs and sentences of a text as it was published.
+
+Decides where they begin and end, on the original characters: the analyser and the
+context of an alert must agree on it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+
+_BLANK_LINE = re.compile(r"(?:\n|\r(?!\n))\s*(?:\n|\r(?!\n))\s*")
+
+# “ and ‘ close a quotation in German, « does in Danish; before white space they do.
+_CLOSERS = "\"'”’»)\\]}›」』】）〉》＂＇“‘«"
+_SURE_CLOSERS = "\"'”’»)\\]}›」』】）〉》＂＇"
+_END = re.compile(
+    rf"(?P<mark>[.!?…؟۔।。！？]*[.!?…؟۔।])[{_CLOSERS}]*(?=\s|$)|[.!?…]*[。！？]+[{_SURE_CLOSERS}]*"
+)
+_TITLE = re.compile("Mrs?|Ms|Dr|Prof|Gen|Col|Maj|Lt|Sgt|Capt|Gov|Sen|Rep|St")
+_LAST_WORD = re.compile(r"(?:[^\W_]|\.)*$")
+# Longer than any title or initials; looking back further would cost time on long words.
+_LAST_WORD_WINDOW = 32
+
+
+def paragraph_spans(text: str) -> list[tuple[int, int]]:
+    """`[start, end)` of each paragraph, without white space around it."""
+    spans = []
+    start = 0
+    for blank in [*_BLANK_LINE.finditer(text), None]:
+        end = blank.start() if blank else len(text)
+        spans.append(_trimmed(text, start, end))
+        start = blank.end() if blank else end
+    return [(first, last) for first, last in spans if first < last]
+
+
+def sentence_spans(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    """`[start, end)` of each sentence of the paragraph at `[start, end)`."""
+    spans = []
+    for sentence_end in _ends(text, start, end):
+        spans.append(_trimmed(text, start, sentence_end))
+        start = sentence_end
+    return [(first, last) for first, last in spans if first < last]
+
+
+def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    while start < end and text[start].isspace():
+        start += 1
+    while end > start and text[end - 1].isspace():
+        end -= 1
+    return start, end
+
+
+def _ends(text: str, start: int, end: int) -> Iterator[int]:
+    for match in _END.finditer(text, start, end):
+        mark = match["mark"]
+        if mark is None or mark.strip(".") or not _goes_on(text, match, start, end):
+            yield match.end()
+    yield end
+
+
+def _goes_on(text: str, match: re.Match[str], start: int, end: int) -> bool:
+    """Whether a full stop does not end its sentence."""
+    if match["mark"] == "." and _is_abbreviation(
+        text, max(start, match.start() - _LAST_WORD_WINDOW), match
+    ):
+        return True
+    following = text[match.end() : min(end, match.end() + 64)].lstrip()[:1]
+    return following != "" and unicodedata.category(following) == "Ll"
+
+
+def _is_abbreviation(text: str, start: int, match: re.Match[str]) -> bool:
+    found = _LAST_WORD.search(text, start, match.start())
+    word = found.group() if found else ""
+    return _TITLE.fullmatch(word) is not None or _are_initials(word)
+
+
+def _are_initials(word: str) -> bool:
+    """`J`, `U.S`: single letters, the last without its point."""
+    return word != "" and all(len(part) == 1 and part.isalpha() for part in word.split("."))

@@ -1,0 +1,89 @@
+"""Reads the words of a rule: the text of a bare word or a quoted phrase becomes a Term.
+
+Decides what words a term has and which wildcards are allowed. The cutting is the
+analyser's own, so that rules and articles agree.
+"""
+
+import re
+from typing import NoReturn
+
+from services.engine.characters import (
+    ANY_ONE,
+    ANY_STAR,
+    is_cut,
+    is_hangul,
+    is_mark,
+    without_placeholders,
+)
+from services.engine.errors import RuleError
+from services.engine.query import Span, Term
+from services.engine.words import cut
+
+MIN_STEM = 3
+MAX_WILDCARDS = 4
+_CHUNK = re.compile(r"\S+")
+_TO_PLACEHOLDERS = str.maketrans({"*": ANY_STAR, "?": ANY_ONE})
+_FROM_PLACEHOLDERS = str.maketrans({ANY_STAR: "*", ANY_ONE: "?"})
+
+
+class TermReader:
+    """Reads terms of one rule; errors point into `query`."""
+
+    def __init__(self, query: str) -> None:
+        self._query = query
+
+    def read(self, text: str, inside: int, span: Span, *, exact: bool = False) -> Term:
+        """The term whose characters `text` stand at `inside`; raises RuleError."""
+        if exact and ("*" in text or "?" in text):
+            self._fail("exact: takes no wildcards; leave out the * or ?, or exact:", span.start)
+        words: list[str] = []
+        for chunk in _CHUNK.finditer(without_placeholders(text)):
+            words += self._words(chunk.group(), inside + chunk.start(), exact)
+        if not words:
+            self._fail("there is no letter or digit to search for here", span.start)
+        return Term(tuple(words), exact, span)
+
+    def _words(self, chunk: str, offset: int, exact: bool) -> list[str]:
+        if exact:
+            return [word.exact for word in cut(chunk)]
+        if not ("*" in chunk or "?" in chunk):
+            return [word.folded for word in cut(chunk)]
+        self._check_scripts(chunk, offset)
+        words = []
+        for word in cut(chunk.translate(_TO_PLACEHOLDERS)):
+            folded = word.folded.translate(_FROM_PLACEHOLDERS)
+            self._check_wildcards(folded, offset + word.start)
+            words.append(folded)
+        return words
+
+    def _check_scripts(self, chunk: str, offset: int) -> None:
+        for place, char in enumerate(chunk):
+            if char in "*?" and _touches_cut_script(chunk, place):
+                self._fail(
+                    "no wildcard beside a script matched by single characters; "
+                    "leave it out, parts of words are found there anyway",
+                    offset,
+                )
+
+    def _check_wildcards(self, word: str, offset: int) -> None:
+        wildcards = [place for place, char in enumerate(word) if char in "*?"]
+        if wildcards and wildcards[0] < MIN_STEM:
+            self._fail(
+                f'"{word}": at least {MIN_STEM} letters must stand before a wildcard, as in "syr*"',
+                offset,
+            )
+        if len(wildcards) > MAX_WILDCARDS:
+            self._fail(f'"{word}": at most {MAX_WILDCARDS} wildcards in a word', offset)
+
+    def _fail(self, message: str, offset: int) -> NoReturn:
+        raise RuleError(message, offset, self._query)
+
+
+def _touches_cut_script(chunk: str, place: int) -> bool:
+    before = place - 1
+    while before > 0 and (is_mark(chunk[before]) or chunk[before] in "*?"):
+        before -= 1
+    return any(
+        is_cut(char) or is_hangul(char)
+        for char in chunk[max(before, 0) : place] + chunk[place + 1 : place + 2]
+    )

@@ -1,0 +1,225 @@
+"""Cuts a piece of text without white space into words.
+
+Decides where words begin and end (section 2 of the rule language): joins of initials,
+numbers and gershayim, possessives, scripts written without spaces. What makes two words
+equal is `folding`'s business; paragraphs and sentences are not known here.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+from services.engine.characters import (
+    APOSTROPHES,
+    GERSHAYIM,
+    IGNORABLE,
+    ZWNJ,
+    is_arabic,
+    is_cut,
+    is_hangul,
+    is_hebrew_letter,
+    is_letter,
+    is_mark,
+    is_word_character,
+)
+from services.engine.folding import fold
+
+
+class Word(NamedTuple):
+    """A word, with `[start, end)` in the text that was cut.
+
+    `folded` is what is compared, `exact` the same with case and marks. `inner` tells a
+    Hangul character at which no term may begin.
+    """
+
+    folded: str
+    exact: str
+    start: int
+    end: int
+    inner: bool = False
+
+
+class _Char(NamedTuple):
+    """A character in NFKC and the place in the original that it came from."""
+
+    char: str
+    start: int
+    end: int
+
+
+_MARK_LIKE = re.compile("[\u1161-\u1175\u11a8-\u11c2\uff9e\uff9f]")
+_GROUPED_NUMBER = re.compile(r"(?<!\d)(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})+,\d{3})(?!\d)")
+
+
+@lru_cache(maxsize=65536)
+def cut(chunk: str) -> tuple[Word, ...]:
+    """The words of a text without white space, in order."""
+    if chunk.isascii() and chunk.isalnum():
+        return (Word(chunk.lower(), chunk, 0, len(chunk)),)
+    chars = _normalised(chunk)
+    runs = _joined_initials(chars, list(_runs(chars)))
+    return tuple(
+        word for run in _without_possessives(chars, runs) for word in _words_of(chars, run)
+    )
+
+
+def _normalised(chunk: str) -> list[_Char]:
+    """The characters in NFKC, ignorable ones removed, apostrophes all alike."""
+    if chunk.isascii():
+        return [
+            _Char("'" if char == "`" else char, place, place + 1)
+            for place, char in enumerate(chunk)
+        ]
+    return [char for cluster in _clusters(_visible(chunk)) for char in _composed(cluster)]
+
+
+def _visible(chunk: str) -> Iterator[_Char]:
+    before = ""
+    for place, char in enumerate(chunk):
+        if char == ZWNJ and before and is_arabic(before):
+            yield _Char(" ", place, place + 1)
+        elif char in APOSTROPHES:
+            # Before NFKC, which takes the acute accent apart into a space and a mark.
+            yield _Char("'", place, place + 1)
+        elif not IGNORABLE.match(char):
+            yield _Char(char, place, place + 1)
+        else:
+            continue
+        before = char
+
+
+def _clusters(chars: Iterator[_Char]) -> Iterator[list[_Char]]:
+    """Characters with the marks after them: what NFKC may combine, and no more."""
+    cluster: list[_Char] = []
+    for char in chars:
+        if cluster and not (is_mark(char.char) or _MARK_LIKE.match(char.char)):
+            yield cluster
+            cluster = []
+        cluster.append(char)
+    if cluster:
+        yield cluster
+
+
+def _composed(cluster: list[_Char]) -> Iterator[_Char]:
+    start, end = cluster[0].start, cluster[-1].end
+    text = unicodedata.normalize("NFKC", "".join(char.char for char in cluster))
+    for char in text:
+        yield _Char("'" if char in APOSTROPHES else char, start, end)
+
+
+def _runs(chars: list[_Char]) -> Iterator[tuple[int, int]]:
+    """Maximal runs of word characters, with the points, commas and gershayim they hold."""
+    text = "".join(char.char for char in chars)
+    inside = {place for match in _GROUPED_NUMBER.finditer(text) for place in range(*match.span())}
+    start: int | None = None
+    for place, char in enumerate(text):
+        if is_word_character(char) or place in inside or _is_held(text, place):
+            start = place if start is None else start
+        elif start is not None:
+            yield start, place
+            start = None
+    if start is not None:
+        yield start, len(text)
+
+
+def _is_held(text: str, place: int) -> bool:
+    """A point between digits, or gershayim between Hebrew letters."""
+    if not 0 < place < len(text) - 1:
+        return False
+    before, after = text[place - 1], text[place + 1]
+    if text[place] == ".":
+        return before.isdecimal() and after.isdecimal()
+    return (
+        text[place] in GERSHAYIM
+        and is_hebrew_letter(_letter_before(text, place))
+        and (is_hebrew_letter(after))
+    )
+
+
+def _letter_before(text: str, place: int) -> str:
+    while place > 1 and is_mark(text[place - 1]):
+        place -= 1
+    return text[place - 1]
+
+
+class _Run(NamedTuple):
+    """Word characters that make up a word before scripts are cut; `places` in order."""
+
+    places: tuple[int, ...]
+    end: int
+
+
+def _joined_initials(chars: list[_Char], runs: list[tuple[int, int]]) -> Iterator[_Run]:
+    """Single letters joined by points become one run, `U.S.A` and `U.S.` alike."""
+    index = 0
+    while index < len(runs):
+        last = index
+        while last + 1 < len(runs) and _are_joined(chars, runs[last], runs[last + 1]):
+            last += 1
+        places = tuple(place for run in runs[index : last + 1] for place in range(*run))
+        end = runs[last][1]
+        if last > index and end < len(chars) and chars[end].char == ".":
+            end += 1
+        yield _Run(places, end)
+        index = last + 1
+
+
+def _are_joined(chars: list[_Char], one: tuple[int, int], other: tuple[int, int]) -> bool:
+    return (
+        other[0] == one[1] + 1
+        and chars[one[1]].char == "."
+        and _is_initial(chars, one)
+        and _is_initial(chars, other)
+    )
+
+
+def _is_initial(chars: list[_Char], run: tuple[int, int]) -> bool:
+    first, *rest = (chars[place].char for place in range(*run))
+    return is_letter(first) and not is_cut(first) and all(map(is_mark, rest))
+
+
+def _without_possessives(chars: list[_Char], runs: Iterator[_Run]) -> Iterator[_Run]:
+    before = -1
+    for run in runs:
+        start = run.places[0]
+        is_possessive = (
+            len(run.places) == 1
+            and chars[start].char in "sS"
+            and 0 < before == start - 1
+            and chars[before].char == "'"
+        )
+        before = run.end
+        if not is_possessive:
+            yield run
+
+
+def _words_of(chars: list[_Char], run: _Run) -> Iterator[Word]:
+    """The words of a run: cut by character where the script asks for it."""
+    part: list[int] = []
+    for place in run.places:
+        char = chars[place].char
+        if part and _starts_word(chars[part[-1]].char, char):
+            yield from _word(chars, part, chars[part[-1]].end, part[0] > run.places[0])
+            part = []
+        part.append(place)
+    yield from _word(chars, part, chars[run.end - 1].end, part[0] > run.places[0])
+
+
+def _starts_word(before: str, char: str) -> bool:
+    if is_mark(char):
+        return False
+    return _is_single(char) or _is_single(before)
+
+
+def _is_single(char: str) -> bool:
+    return is_cut(char) or is_hangul(char)
+
+
+def _word(chars: list[_Char], places: list[int], end: int, inside: bool) -> Iterator[Word]:
+    text = "".join(chars[place].char for place in places)
+    exact = "".join(char for char in text if char not in GERSHAYIM and char != ",")
+    folded = fold(exact)
+    if folded and any(char.isalnum() or not is_mark(char) for char in folded):
+        yield Word(folded, exact, chars[places[0]].start, end, inside and is_hangul(text[0]))

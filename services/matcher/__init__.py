@@ -1,0 +1,1 @@
+"""The matcher: every article against every active rule."""

@@ -1,0 +1,141 @@
+"""Slack through an incoming webhook.
+
+Decides what Slack's answers mean. Leaves the payload to `render`, and when to try again to
+the sender. The webhook's URL is the secret: whoever has it can post.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import structlog
+from slack_sdk.webhook.async_client import AsyncWebhookClient
+from slack_sdk.webhook.webhook_response import WebhookResponse
+
+from schemas.folder import SlackSpec
+from services.notifier.channels.detail import detail
+from services.notifier.channels.port import ATTEMPT_TIMEOUT
+from services.notifier.channels.secrets import MissingSecret, resolve
+from services.notifier.message import AlertMessage
+from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLater
+from services.notifier.render import render_slack
+
+log = structlog.get_logger()
+
+LONGEST_PAUSE = timedelta(hours=1)
+"""A longer Retry-After is not believed: the next 429 would say it again."""
+
+# Slack answers 403 when an administrator forbids the webhook, 404 when somebody deletes
+# it or its channel, 410 when the channel is archived (api.slack.com/changelog,
+# 2016-05-17). None of it is the message's fault: whoever mends the channel wants the
+# alerts of meanwhile, too.
+_CHANNEL_IS_BROKEN = frozenset({401, 403, 404, 405, 410})
+_CHANNEL_ERRORS = frozenset({"invalid_token", "no_service", "no_team", "user_not_found"})
+_NO_WEBHOOK = TryLater(Reason.BAD_CREDENTIALS, None, "the secret is not the https URL of a webhook")
+
+
+class SlackChannel:
+    """Posts to the webhook that `spec` refers to; see `Channel`."""
+
+    def __init__(
+        self, spec: SlackSpec, env: Mapping[str, str], timeout: float = ATTEMPT_TIMEOUT
+    ) -> None:
+        self._spec = spec
+        self._env = env
+        self._timeout = timeout
+        self._session: aiohttp.ClientSession | None = None
+
+    async def send(self, message: AlertMessage, now: datetime) -> Outcome:
+        """Post one alert; a payload that Slack cannot read is posted again as plain text."""
+        url = resolve(self._spec.webhook_url, self._env)
+        if isinstance(url, MissingSecret):
+            return url.outcome()
+        if urlsplit(url).scheme not in {"https", "http"}:
+            return _NO_WEBHOOK
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._post_or_simplify(url, render_slack(message, now), now)
+        except TimeoutError:
+            return TryLater(Reason.TIMED_OUT, None, f"no answer within {self._timeout:g} s")
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _post_or_simplify(self, url: str, payload: dict[str, Any], now: datetime) -> Outcome:
+        outcome = await self._post(url, payload, now)
+        if not isinstance(outcome, GaveUp):
+            return outcome
+        log.warning("Slack cannot read a payload", channel=self._spec.id, detail=outcome.detail)
+        plain = {key: payload[key] for key in ("text", "unfurl_links", "unfurl_media")}
+        return await self._post(url, plain, now)
+
+    async def _post(self, url: str, payload: dict[str, Any], now: datetime) -> Outcome:
+        try:
+            response = await self._client(url).send_dict(payload)
+        except TimeoutError:  # also a kind of OSError; `send` names it
+            raise
+        except aiohttp.InvalidURL:
+            return _NO_WEBHOOK
+        except (aiohttp.ClientError, OSError) as error:
+            return TryLater(Reason.UNREACHABLE, None, detail(str(error), _secrets_in(url)))
+        except UnicodeDecodeError:
+            return TryLater(Reason.SERVER_ERROR, None, "an answer that is no text; not Slack")
+        return outcome_of(response, url, now)
+
+    def _client(self, url: str) -> AsyncWebhookClient:
+        if self._session is None or self._session.closed:
+            timeout = aiohttp.ClientTimeout(total=self._timeout)
+            jar = aiohttp.DummyCookieJar()
+            self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=jar)
+        # Trying again is the sender's business, hence no handlers; and the SDK logs the
+        # URL at debug level, hence a logger of its own that hands nothing on.
+        return AsyncWebhookClient(
+            url, session=self._session, retry_handlers=[], logger=_silent_logger()
+        )
+
+
+def outcome_of(response: WebhookResponse, url: str, now: datetime) -> Outcome:
+    """What Slack's answer means. PURE."""
+    status, said = response.status_code, response.body.strip()
+    told = detail(f"Slack answered {status} {said}".strip(), _secrets_in(url))
+    after = retry_after(response.headers.get("Retry-After"), now)
+    if status == 200 and said == "ok":
+        return Delivered("ok")
+    if status == 429:
+        return TryLater(Reason.RATE_LIMITED, after, told)
+    if status in _CHANNEL_IS_BROKEN or said in _CHANNEL_ERRORS:
+        return TryLater(Reason.BAD_CREDENTIALS, None, told)
+    if 400 <= status < 500 and status != 408:
+        return GaveUp(Reason.INVALID_MESSAGE, told)
+    # 5xx, and a 200 that is not Slack's: a portal or a proxy on the way.
+    return TryLater(Reason.SERVER_ERROR, after, told)
+
+
+def retry_after(value: str | None, now: datetime) -> timedelta | None:
+    """The pause that a Retry-After header asks for, in seconds or as a date (RFC 9110)."""
+    if value is None:
+        return None
+    try:
+        if value.strip().isdecimal():
+            pause = timedelta(seconds=min(int(value), 86_400))
+        else:
+            pause = parsedate_to_datetime(value) - now
+    except (ValueError, TypeError):  # no date, or one without a zone
+        return None
+    return max(timedelta(0), min(pause, LONGEST_PAUSE))
+
+
+def _secrets_in(url: str) -> tuple[str, ...]:
+    parts = urlsplit(url)
+    return (url, parts.path, *(part for part in parts.path.split("/") if len(part) > 7))
+
+
+def _silent_logger() -> logging.Logger:
+    return logging.Logger("slack webhook", level=logging.CRITICAL + 1)

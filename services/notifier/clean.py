@@ -1,0 +1,53 @@
+"""Text from outside made fit to be shown. PURE.
+
+Decides which characters never reach an output, and where a text is cut. Leaves to the
+renderers what their format needs on top (escaping).
+"""
+
+import re
+
+# Control characters steer terminals and break mail headers; bidirectional controls make a
+# text read differently from what it says (CVE-2021-42574); surrogates and non-characters
+# cannot be encoded; tag characters hide text. White space is not dropped but becomes a
+# blank. U+200C and U+200D stay: Persian words and many emoji need them.
+_DROPPED = re.compile(
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"
+    "\u061c\u200e\u200f\u202a-\u202e\u2060-\u2069\u206a-\u206f"
+    "\ud800-\udfff\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff"
+    "\U000e0000-\U000e0fff]"
+)
+_BLANKS = re.compile(r"[\s\u2028\u2029]+")
+_ELLIPSIS = "…"
+# Anything longer is no headline or sentence; cutting first keeps a text of megabytes cheap.
+_SLACK = 8
+
+
+def piece(text: str) -> str:
+    """`text` without characters that must not be shown, each white space one blank.
+
+    A blank at either end stays, so that pieces can be put together again.
+    """
+    return _DROPPED.sub("", _BLANKS.sub(" ", text))
+
+
+def line(text: str, limit: int) -> str:
+    """`text` as one clean line of at most `limit` characters."""
+    return cut(piece(text[: limit * _SLACK]).strip(), limit)
+
+
+def cut(text: str, limit: int) -> str:
+    """`text`, or its beginning and an ellipsis: at most `limit` characters, at a blank if near."""
+    if len(text) <= limit:
+        return text
+    head = text[: limit - 1]
+    blank = head.rfind(" ", limit - 1 - min(20, limit // 2))
+    return (head if blank <= 0 else head[:blank]).rstrip() + _ELLIPSIS
+
+
+def cut_front(text: str, limit: int) -> str:
+    """`text`, or an ellipsis and its end: at most `limit` characters, at a blank if near."""
+    if len(text) <= limit:
+        return text
+    tail = text[len(text) - limit + 1 :]
+    blank = tail.find(" ", 0, min(20, limit // 2))
+    return _ELLIPSIS + tail[blank + 1 :].lstrip()

@@ -1,0 +1,78 @@
+"""How an attempt to deliver ended, and what follows from it. PURE.
+
+Decides the closed set of outcomes, the wait before the next attempt, and whether a
+channel is held. Leaves to the sender when an attempt is made, and when a delivery is
+too old to be tried again.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import assert_never
+
+from services.runtime.backoff import delay
+
+FIRST_WAIT = timedelta(seconds=2)
+LONGEST_WAIT = timedelta(minutes=15)
+
+
+class Reason(StrEnum):
+    """Why an attempt failed; a closed set, used as a metric label."""
+
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    UNREACHABLE = "unreachable"
+    TIMED_OUT = "timed_out"
+    BAD_CREDENTIALS = "bad_credentials"  # the channel as it is set up cannot send anything
+    REFUSED = "refused"
+    INVALID_MESSAGE = "invalid_message"
+    EXPIRED = "expired"  # given up by age; only the sender says this
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """The channel has the message; `receipt` is its own words or number for it."""
+
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class TryLater:
+    """Not delivered, or not known to be: try again, `after` at the earliest if given.
+
+    `detail` is for the operator: one line, free of secrets and of control characters.
+    """
+
+    reason: Reason
+    after: timedelta | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class GaveUp:
+    """Not delivered, and sending this message again cannot change that."""
+
+    reason: Reason
+    detail: str
+
+
+Outcome = Delivered | TryLater | GaveUp
+
+
+def backoff(attempt: int, random: float) -> timedelta:
+    """The wait after `attempt` failures (from 1): 2 s doubling to 15 min, with full jitter.
+
+    `random` lies in [0, 1).
+    """
+    return delay(attempt, FIRST_WAIT, LONGEST_WAIT, random)
+
+
+def suspends(outcome: Outcome) -> bool:
+    """Whether the channel is held, with all its deliveries, until an operator mends it."""
+    match outcome:
+        case TryLater(reason=Reason.BAD_CREDENTIALS) | GaveUp(reason=Reason.BAD_CREDENTIALS):
+            return True
+        case Delivered() | TryLater() | GaveUp():
+            return False
+        case _:
+            assert_never(outcome)

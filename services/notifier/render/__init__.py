@@ -1,0 +1,7 @@
+"""How a message looks on a terminal, in Slack and as a mail. PURE."""
+
+from services.notifier.render.console import render_console
+from services.notifier.render.email import RenderedEmail, render_email
+from services.notifier.render.slack import render_slack
+
+__all__ = ["RenderedEmail", "render_console", "render_email", "render_slack"]

@@ -1,0 +1,101 @@
+"""A message as a panel on a terminal. PURE: returns what rich prints."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.panel import Panel
+from rich.style import Style
+from rich.table import Table
+from rich.text import Text
+
+from schemas.rule import Severity
+from services.notifier.excerpts import Excerpt
+from services.notifier.message import AlertMessage
+from services.notifier.render import wording
+
+MOST_COLUMNS = 120
+"""Wider lines are hard to read."""
+
+_COLOUR = {
+    Severity.LOW: "bright_black",
+    Severity.NORMAL: "cyan",
+    Severity.HIGH: "yellow",
+    Severity.URGENT: "red",
+}
+_HIT = Style(bold=True, color="bright_yellow")
+_QUIET = Style(dim=True)
+
+
+def render_console(message: AlertMessage, sent_at: datetime, width: int) -> Panel:
+    """The message as a panel `width` columns wide (at most 120).
+
+    Texts are `Text` objects: square brackets in a headline are not read as markup.
+    """
+    colour = _COLOUR[message.rules[0].severity if message.rules else Severity.LOW]
+    return Panel(
+        Group(*_parts(message, sent_at)),
+        title=Text(_title(message), style=Style(bold=True, color=colour)),
+        title_align="left",
+        border_style=colour,
+        padding=(1, 2),
+        width=max(20, min(width, MOST_COLUMNS)),
+    )
+
+
+def _parts(message: AlertMessage, sent_at: datetime) -> Iterator[RenderableType]:
+    link = Style(bold=True, link=message.url) if message.url else Style(bold=True)
+    yield Text(message.title, style=link)
+    yield Text(wording.origin(message), style=_QUIET)
+    for excerpt in message.excerpts:
+        yield Text()
+        yield from _excerpt(excerpt, message)
+    yield Text()
+    yield _facts(message, sent_at)
+
+
+def _excerpt(excerpt: Excerpt, message: AlertMessage) -> Iterator[RenderableType]:
+    lead_in = wording.lead_in(excerpt, message)
+    if lead_in:
+        yield Text(f"{lead_in}:", style=_QUIET)
+    quoted = Text()
+    quoted.append(f"{excerpt.before} " if excerpt.before else "", style=_QUIET)
+    for text, is_hit in excerpt.sentence:
+        quoted.append(text, style=_HIT if is_hit else Style())
+    quoted.append(f" {excerpt.after}" if excerpt.after else "", style=_QUIET)
+    yield Padding(quoted, (0, 0, 0, 3))
+
+
+def _facts(message: AlertMessage, sent_at: datetime) -> Table:
+    facts = Table.grid(padding=(0, 2))
+    facts.add_column(style=_QUIET, no_wrap=True)
+    facts.add_column(overflow="fold")
+    for name, value in _facts_in_words(message, sent_at):
+        facts.add_row(name, value)
+    return facts
+
+
+def _facts_in_words(message: AlertMessage, sent_at: datetime) -> Iterator[tuple[str, Text]]:
+    yield from _rules(message)
+    yield "Published", Text(wording.published(message))
+    yield "Seen", Text(wording.moment(message.first_seen_at, message.zone))
+    yield "Read", Text(wording.what_was_read(message))
+    yield "Latency", Text(wording.latency(message, sent_at))
+    if message.url:
+        yield "Link", Text(message.url, style=Style(link=message.url))
+
+
+def _rules(message: AlertMessage) -> Iterator[tuple[str, Text]]:
+    named, more = wording.named_rules(message)
+    label = "Rule" if len(message.rules) == 1 else "Rules"
+    for rule in named:
+        severity = (f"{wording.SEVERITY[rule.severity]}  ", Style(color=_COLOUR[rule.severity]))
+        yield label, Text.assemble(severity, (rule.name, Style(bold=True)))
+        label = ""
+    if more:
+        yield "", Text(f"and {more} more")
+
+
+def _title(message: AlertMessage) -> str:
+    return f"{'Test · ' if message.test else ''}{wording.rules_in_short(message)}"

@@ -1,0 +1,142 @@
+"""A message as a mail: subject, plain text and HTML. PURE, but for reading the template.
+
+Leaves addresses and the headers of the protocol to `channels.email`.
+"""
+
+import textwrap
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from schemas.rule import Severity
+from services.notifier import clean
+from services.notifier.excerpts import Excerpt
+from services.notifier.links import safe_link
+from services.notifier.message import AlertMessage
+from services.notifier.render import wording
+
+LONGEST_SUBJECT = 160
+_COLUMNS = 76
+_TEMPLATES = Path(__file__).parents[1] / "templates"
+_COLOUR = {
+    Severity.LOW: "#6b7280",
+    Severity.NORMAL: "#2563eb",
+    Severity.HIGH: "#c2410c",
+    Severity.URGENT: "#b91c1c",
+}
+
+
+class RenderedEmail(NamedTuple):
+    """The three texts of a mail; the subject is one line of printable characters."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def render_email(message: AlertMessage, now: datetime) -> RenderedEmail:
+    """The mail that tells of `message`, sent at `now`."""
+    message = _clean(message)
+    html = _template().render(
+        message=message,
+        title=_subject(message),
+        excerpts=[(wording.lead_in(excerpt, message), excerpt) for excerpt in message.excerpts],
+        rules=wording.named_rules(message)[0],
+        more_rules=wording.named_rules(message)[1],
+        facts=list(_facts(message, now)),
+        origin=wording.origin(message),
+        severity=wording.SEVERITY,
+        colour=_COLOUR,
+    )
+    return RenderedEmail(_subject(message), "\n".join(_lines(message, now)) + "\n", html)
+
+
+def _clean(message: AlertMessage) -> AlertMessage:
+    """Messages are composed clean; one that was not must not reach a header or a page."""
+    return message.model_copy(
+        update={
+            "title": clean.line(message.title, 300),
+            "source": clean.line(message.source, 200),
+            "url": safe_link(message.url),
+            "excerpts": tuple(map(_clean_excerpt, message.excerpts)),
+        }
+    )
+
+
+def _clean_excerpt(excerpt: Excerpt) -> Excerpt:
+    sentence = tuple((clean.piece(text), is_hit) for text, is_hit in excerpt.sentence)
+    return excerpt.model_copy(
+        update={
+            "before": clean.piece(excerpt.before),
+            "sentence": sentence,
+            "after": clean.piece(excerpt.after),
+        }
+    )
+
+
+def _subject(message: AlertMessage) -> str:
+    test = "Test · " if message.test else ""
+    title = clean.line(message.title, LONGEST_SUBJECT - 50)
+    return clean.line(f"{test}{title} [{wording.rules_in_short(message)}]", LONGEST_SUBJECT)
+
+
+def _lines(message: AlertMessage, now: datetime) -> Iterator[str]:
+    yield from _wrapped(message.title)
+    yield from _wrapped(wording.origin(message))
+    if message.url:
+        yield message.url  # never wrapped: mail programs link whole lines
+    for excerpt in message.excerpts:
+        yield from _excerpt_lines(excerpt, message)
+    yield ""
+    named, more = wording.named_rules(message)
+    for rule in named:
+        yield from _wrapped(f"Rule: {rule.name} ({wording.SEVERITY[rule.severity].lower()})")
+    if more:
+        yield f"and {more} more"
+    for name, value in _facts(message, now):
+        yield from _wrapped(f"{name}: {value}")
+
+
+def _excerpt_lines(excerpt: Excerpt, message: AlertMessage) -> Iterator[str]:
+    sentence = "".join(f"*{text}*" if is_hit else text for text, is_hit in excerpt.sentence)
+    lead_in = wording.lead_in(excerpt, message)
+    yield ""
+    if lead_in:
+        yield f"{lead_in}:"
+    yield from _wrapped(excerpt.before, "    ")
+    yield from _wrapped(sentence, "  > ")
+    yield from _wrapped(excerpt.after, "    ")
+
+
+def _facts(message: AlertMessage, now: datetime) -> Iterator[tuple[str, str]]:
+    yield "Published", wording.published(message)
+    yield "Seen", wording.moment(message.first_seen_at, message.zone)
+    yield "Read", wording.what_was_read(message)
+    yield "Latency", wording.latency(message, now)
+
+
+def _wrapped(text: str, indent: str = "") -> list[str]:
+    return textwrap.wrap(
+        text,
+        _COLUMNS,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("alert.html.j2")

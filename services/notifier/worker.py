@@ -1,0 +1,141 @@
+"""The sending part of the notifier: one task per configured channel, kept as configured."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from datetime import timedelta
+
+import structlog
+from pydantic import TypeAdapter
+
+from schemas.folder import ChannelSpec
+from services.notifier.channels import open_channel
+from services.notifier.sender import OpenedChannel, Sender, SendingPolicy
+from services.runtime.clock import Clock
+from services.runtime.dependency import DependencyUnavailableError
+from services.runtime.health import Component
+from services.runtime.metrics import Metrics
+from services.runtime.settings import Settings
+from services.runtime.wakeup import Wakeup, wait_any
+from services.store import deliveries, written
+from services.store.database import Database
+from services.store.written import Kind
+
+log = structlog.get_logger()
+
+_CHANNEL: TypeAdapter[ChannelSpec] = TypeAdapter(ChannelSpec)
+_LOOK_AGAIN_SECONDS = 1.0  # for changes made by another process: configuration, rows
+
+
+def sending_policy(settings: Settings) -> SendingPolicy:
+    """The policy that the settings ask for."""
+    return SendingPolicy(
+        attempt_timeout=timedelta(seconds=settings.delivery_timeout_seconds),
+        first_wait=timedelta(seconds=settings.delivery_retry_first_seconds),
+        give_up_after=timedelta(hours=settings.delivery_give_up_hours),
+    )
+
+
+class SendingWorker:
+    """Keeps a sender at work for every channel of the configuration."""
+
+    def __init__(
+        self, database: Database, settings: Settings, metrics: Metrics, clock: Clock, wake: Wakeup
+    ) -> None:
+        self._database = database
+        self._settings = settings
+        self._metrics = metrics
+        self._clock = clock
+        self._wake = wake
+        self._running: dict[str, tuple[ChannelSpec, asyncio.Event, asyncio.Task[None]]] = {}
+        self._troubles: dict[str, str] = {}
+
+    async def run(self, stop: asyncio.Event, component: Component) -> None:
+        """Send until `stop` is set; attempts under way are finished and recorded."""
+        try:
+            while not stop.is_set():
+                woken = self._wake.next()
+                await self._follow_configuration(component)
+                await wait_any(_LOOK_AGAIN_SECONDS, stop, woken)
+        finally:
+            await self._end(list(self._running))
+
+    async def _follow_configuration(self, component: Component) -> None:
+        try:
+            wanted = await self._configured()
+        except DependencyUnavailableError as error:
+            component.waiting(str(error))
+            return
+        gone = [
+            i
+            for i, (spec, _, task) in self._running.items()
+            if wanted.get(i) != spec or task.done()
+        ]
+        await self._end(gone)
+        for channel_id, spec in wanted.items():
+            if channel_id not in self._running:
+                self._start(channel_id, spec)
+        self._tell(component)
+
+    def _tell(self, component: Component) -> None:
+        if self._troubles:
+            component.waiting("; ".join(sorted(self._troubles.values())))
+        else:
+            component.ready()
+
+    async def _configured(self) -> Mapping[str, ChannelSpec]:
+        async with self._database.read() as tx:
+            stored = await written.items(tx, Kind.CHANNELS)
+        return {i: _CHANNEL.validate_python(dict(item.spec)) for i, item in stored.items()}
+
+    def _start(self, channel_id: str, spec: ChannelSpec) -> None:
+        channel = open_channel(spec, os.environ, timeout=self._settings.delivery_timeout_seconds)
+        opened = OpenedChannel(channel_id, spec.type, channel)
+        sender = Sender(
+            opened, self._database, sending_policy(self._settings), self._metrics, self._clock
+        )
+        end = asyncio.Event()
+        task = asyncio.create_task(self._send(channel_id, sender, end), name=f"send {channel_id}")
+        self._running[channel_id] = (spec, end, task)
+
+    async def _end(self, channel_ids: list[str]) -> None:
+        ending = [self._running.pop(i) for i in channel_ids]
+        for _, end, _ in ending:
+            end.set()
+        for (_, _, task), channel_id in zip(ending, channel_ids, strict=True):
+            self._troubles.pop(channel_id, None)
+            for result in await asyncio.gather(task, return_exceptions=True):
+                if isinstance(result, Exception):
+                    log.error("sender crashed", channel=channel_id, error=repr(result))
+
+    async def _send(self, channel_id: str, sender: Sender, end: asyncio.Event) -> None:
+        try:
+            while not end.is_set():
+                woken = self._wake.next()
+                wait = _LOOK_AGAIN_SECONDS
+                try:
+                    await sender.send_due(end)
+                    wait = await self._until_due(sender)
+                    self._troubles.pop(channel_id, None)
+                except DependencyUnavailableError as error:
+                    self._troubles[channel_id] = str(error)
+                await wait_any(wait, end, woken)
+        finally:
+            await sender.close()
+
+    async def _until_due(self, sender: Sender) -> float:
+        due = await sender.due_at()
+        if due is None:
+            return _LOOK_AGAIN_SECONDS
+        # At least a moment: a row may be due but leased by a notifier that died.
+        return min(_LOOK_AGAIN_SECONDS, max(0.05, (due - self._clock()).total_seconds()))
+
+
+async def report_backlog(database: Database, metrics: Metrics, clock: Clock) -> None:
+    """Set the gauges of what is still to be sent."""
+    async with database.read() as tx:
+        backlog = await deliveries.backlog(tx)
+    metrics.deliveries_pending.set(backlog.pending)
+    oldest = backlog.oldest_due_at
+    age = (clock() - oldest).total_seconds() if oldest else 0.0
+    metrics.deliveries_oldest.set(max(0.0, age))

@@ -1,0 +1,119 @@
+"""From an entry and what its page gave to an article. PURE.
+
+Decides whether the page is wanted, which text is the article's, and what is said about
+where it comes from. Fetching is `pages`' and `poll`'s business.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from schemas.article import Article, TextOrigin, TextReason, revision_of
+from schemas.folder import FeedSpec
+from services.poller.identity import published_at
+from services.poller.parse import FeedEntry
+
+# Only 33 % of real feed entries carry a body over 2 kB; below that the page is read.
+WHOLE_BODY_CHARACTERS = 2_000
+
+# Failures that another try cannot mend.
+_FINAL = frozenset(
+    {TextReason.NO_LINK, TextReason.NOT_WANTED, TextReason.TOO_LARGE, TextReason.NOT_HTML}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PageText:
+    """The text read from an article's page."""
+
+    body: str
+    title: str | None
+    lang: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NoPageText:
+    """There is no text from the page, and why."""
+
+    reason: TextReason
+
+    @property
+    def worth_another_try(self) -> bool:
+        """Whether the page may give its text later."""
+        return self.reason not in _FINAL
+
+
+PageResult = PageText | NoPageText
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """Which article an entry is, and when it was seen."""
+
+    article_id: str
+    first_seen_at: datetime
+    seen_at: datetime
+
+
+def wants_page(
+    full_text: Literal["auto", "always", "never"], entry: FeedEntry
+) -> NoPageText | None:
+    """None if the article's page is to be read, else why it is not."""
+    if full_text == "never":
+        return NoPageText(TextReason.NOT_WANTED)
+    if full_text == "auto" and len(entry.body) >= WHOLE_BODY_CHARACTERS:
+        return NoPageText(TextReason.FEED_BODY)
+    return None if entry.link else NoPageText(TextReason.NO_LINK)
+
+
+def article_of(
+    feed: FeedSpec, entry: FeedEntry, page: PageResult, sighting: Sighting, feed_lang: str | None
+) -> Article:
+    """The article that `poll` publishes for an entry."""
+    body, origin, reason = _text(entry, page)
+    title = entry.title or (page.title if isinstance(page, PageText) else None) or ""
+    lang = page.lang if isinstance(page, PageText) else None
+    return Article(
+        article_id=sighting.article_id,
+        revision=revision_of(title, body, entry.summary),
+        feed_id=feed.id,
+        source=feed.name or feed.id,
+        url=entry.link,
+        title=title,
+        body=body,
+        summary=entry.summary,
+        author=entry.author,
+        category=entry.category,
+        lang=lang or feed_lang,
+        text=origin,
+        text_reason=reason,
+        published_at=published_at(entry, sighting.first_seen_at),
+        first_seen_at=sighting.first_seen_at,
+        seen_at=sighting.seen_at,
+    )
+
+
+def with_page(article: Article, page: PageText, seen_at: datetime) -> Article:
+    """The revision of an article that was published with less, now that its page is read."""
+    body = max(page.body, article.body, key=len)
+    return article.model_copy(
+        update={
+            "body": body,
+            "lang": page.lang or article.lang,
+            "revision": revision_of(article.title, body, article.summary),
+            "text": TextOrigin.FULL,
+            "text_reason": TextReason.PAGE,
+            "seen_at": seen_at,
+        }
+    )
+
+
+def _text(entry: FeedEntry, page: PageResult) -> tuple[str, TextOrigin, TextReason]:
+    """The longer of the page's text and the feed's own: a pay wall may show less."""
+    if isinstance(page, PageText):
+        if len(page.body) >= len(entry.body):
+            return page.body, TextOrigin.FULL, TextReason.PAGE
+        return entry.body, TextOrigin.FULL, TextReason.FEED_BODY
+    if page.reason is TextReason.FEED_BODY:
+        return entry.body, TextOrigin.FULL, TextReason.FEED_BODY
+    return entry.body, TextOrigin.SUMMARY, page.reason

@@ -1,0 +1,130 @@
+"""The text of an article out of its page.
+
+Decides what of a page is the article. Which lines and blocks belong to other articles is
+`related`'s and `prune`'s decision. Hostile markup keeps trafilatura busy for minutes, so
+callers run this in a process that can be killed (see `pages`).
+"""
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urljoin, urlsplit
+
+import trafilatura
+from lxml import html
+
+from services.poller.breaks import mark_breaks, settled
+from services.poller.charset import decode
+from services.poller.language import iso_639_1
+from services.poller.markup import parse_html, tree_paragraphs
+from services.poller.prune import prune_related
+from services.poller.related import without_related
+from services.poller.text import clean_title, cut, join
+
+MAX_TITLE = 1_000
+MAX_TEXT = 200_000
+_SENTENCE_WORDS = 8  # fewer words around a time are a date line
+_HTML_TYPES = frozenset(("text/html", "application/xhtml+xml", "application/xml", "text/xml", ""))
+_LOOKS_LIKE_HTML = re.compile(
+    rb"<(?:!doctype\s+html|html|head|body|article|div|p)\b", re.IGNORECASE
+)
+
+
+class NoTextReason(StrEnum):
+    """Why a page gave no text; the values are those of `schemas.article.TextReason`."""
+
+    NOT_HTML = "not_html"
+    NO_TEXT = "no_text"  # no article could be told from the furniture
+    EXTRACTION_FAILED = "extraction_failed"  # crashed, or ran past its deadline
+
+
+@dataclass(frozen=True, slots=True)
+class NoText:
+    """No text, and why."""
+
+    reason: NoTextReason
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """The text of a page: paragraphs separated by a blank line.
+
+    `lang` is what the page declares, `canonical_url` the address it wants to be known by.
+    """
+
+    body: str
+    title: str | None = None
+    lang: str | None = None
+    canonical_url: str | None = None
+
+
+def extract_page(page: bytes, content_type: str | None, url: str) -> Extracted | NoText:
+    """The article in `page`, which was served as `content_type` from `url`."""
+    if not _is_html(page, content_type):
+        return NoText(NoTextReason.NOT_HTML, f"served as {content_type or 'nothing in particular'}")
+    tree = parse_html(decode(page, content_type))
+    if tree is None:
+        return NoText(NoTextReason.NO_TEXT, "an empty page")
+    title, lang, canonical = _title(tree), _lang(tree), _canonical(tree, url)
+    lines = _article_lines(tree)
+    if not lines:
+        return NoText(NoTextReason.NO_TEXT, "no article found in the page")
+    return Extracted(cut(join(lines), MAX_TEXT), title, lang, canonical)
+
+
+def _article_lines(tree: html.HtmlElement) -> tuple[str, ...]:
+    prune_related(tree)
+    _keep_times(tree)
+    mark_breaks(tree)
+    found = trafilatura.bare_extraction(tree, fast=True, include_comments=False)
+    body = getattr(found, "body", None)
+    return () if body is None else without_related(settled(tree_paragraphs(body)))
+
+
+def _keep_times(tree: html.HtmlElement) -> None:
+    """Keeps "on <time>Friday</time>" in its sentence; trafilatura drops times as furniture."""
+    for time in list(tree.iter("time")):
+        block = time.getparent()
+        if block is not None and block.tag == "p":
+            own = len(time.text_content().split())
+            if len(block.text_content().split()) >= own + _SENTENCE_WORDS:
+                time.drop_tag()
+
+
+def _is_html(page: bytes, content_type: str | None) -> bool:
+    kind = (content_type or "").partition(";")[0].strip().lower()
+    return kind in _HTML_TYPES and bool(
+        _LOOKS_LIKE_HTML.search(page[:100_000].replace(b"\x00", b""))
+    )
+
+
+def _title(tree: html.HtmlElement) -> str | None:
+    candidates = (
+        *tree.xpath("//meta[@property='og:title']/@content"),
+        *(title.text_content() for title in tree.iter("title", "h1")),
+    )
+    cleaned = (clean_title(candidate) for candidate in candidates)
+    return next((cut(title, MAX_TITLE) for title in cleaned if title), None)
+
+
+def _lang(tree: html.HtmlElement) -> str | None:
+    declared = (
+        tree.get("lang"),
+        tree.get("{http://www.w3.org/XML/1998/namespace}lang") or tree.get("xml:lang"),
+        *tree.xpath("//meta[@http-equiv='content-language']/@content"),
+        *tree.xpath("//meta[@property='og:locale']/@content"),
+    )
+    return next((lang for lang in map(iso_639_1, declared) if lang), None)
+
+
+def _canonical(tree: html.HtmlElement, url: str) -> str | None:
+    for href in tree.xpath("//link[@rel='canonical']/@href"):
+        try:
+            absolute = urljoin(url, str(href).strip())
+            parts = urlsplit(absolute)
+        except ValueError:
+            continue
+        if parts.scheme in {"http", "https"} and parts.netloc:
+            return absolute
+    return None

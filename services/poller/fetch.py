@@ -1,0 +1,313 @@
+"""Fetching one document over HTTP, within limits.
+
+Decides how a reply or its absence is named; never raises for what a server or the network
+does. When to fetch, what the document means and which addresses may be opened are the
+business of `schedule`, `parse` and the session's socket factory (see `session`).
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+
+import aiohttp
+from yarl import URL
+
+from services.poller.session import QueueClock
+
+_REDIRECTS = frozenset((301, 302, 303, 307, 308))
+_PERMANENT = frozenset((301, 308))
+_CHUNK = 65_536
+# What an address may not hold if it is to be sent exactly as it was written.
+_NEEDS_QUOTING = frozenset(' "<>\\^`{|}')
+
+
+@dataclass(frozen=True, slots=True)
+class FetchLimits:
+    """How much a server may ask of us, and what we ask it for."""
+
+    max_bytes: int  # after decompression
+    connect: timedelta = timedelta(seconds=10)
+    # The whole exchange with all redirects, but not the wait for one of the host's few
+    # connections. A read time-out alone does not stop a server that drips.
+    total: timedelta = timedelta(seconds=30)
+    max_redirects: int = 5
+    accept: str = "*/*"
+
+
+FEED_LIMITS = FetchLimits(
+    max_bytes=10_000_000,
+    accept="application/rss+xml, application/atom+xml, application/xml;q=0.9, text/xml;q=0.9, "
+    "*/*;q=0.5",
+)
+PAGE_LIMITS = FetchLimits(
+    max_bytes=2_000_000, accept="text/html, application/xhtml+xml;q=0.9, */*;q=0.5"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Validators:
+    """What makes a request conditional, byte for byte as the server gave it."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+UNCONDITIONAL = Validators()
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyHeaders:
+    """The headers of a reply that anybody reads."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+    content_type: str | None = None
+    retry_after: str | None = None
+    cache_control: str | None = None
+
+    @property
+    def validators(self) -> Validators:
+        """What to send with the next request."""
+        return Validators(self.etag, self.last_modified)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A document. `permanent_redirect_to` is where 301 and 308 led, before any other hop."""
+
+    status: int
+    body: bytes
+    headers: ReplyHeaders
+    final_url: str
+    permanent_redirect_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotModified:
+    """304 to a conditional request."""
+
+    headers: ReplyHeaders
+
+
+class FetchReason(StrEnum):
+    """Why there is no document; a closed set, used as a metric label."""
+
+    UNREACHABLE = "unreachable"  # DNS, connection, a reply that broke off, no web address
+    TIMED_OUT = "timed_out"
+    TOO_LARGE = "too_large"
+    HTTP_ERROR = "http_error"  # any status not named below
+    RATE_LIMITED = "rate_limited"  # 429, 503: come back later
+    GONE = "gone"  # 410
+    FORBIDDEN = "forbidden"  # 401, 402, 403, 407, 451 and bot challenges
+    NOT_FOUND = "not_found"  # 404
+    BAD_REDIRECT = "bad_redirect"  # loops, https to http, other schemes
+    TLS = "tls"
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailed:
+    """No document, and why."""
+
+    reason: FetchReason
+    detail: str
+    status: int | None = None
+    retry_after: timedelta | None = None
+
+
+FetchResult = Fetched | NotModified | FetchFailed
+
+_STATUS_REASONS: Mapping[int, FetchReason] = {
+    401: FetchReason.FORBIDDEN,
+    402: FetchReason.FORBIDDEN,
+    403: FetchReason.FORBIDDEN,
+    404: FetchReason.NOT_FOUND,
+    407: FetchReason.FORBIDDEN,
+    410: FetchReason.GONE,
+    429: FetchReason.RATE_LIMITED,
+    451: FetchReason.FORBIDDEN,
+    503: FetchReason.RATE_LIMITED,
+}
+
+
+async def fetch(
+    session: aiohttp.ClientSession,
+    url: str,
+    now: datetime,
+    limits: FetchLimits,
+    validators: Validators = UNCONDITIONAL,
+) -> FetchResult:
+    """The document at `url`; conditional if there are validators.
+
+    Waits for one of the host's connections as long as it takes, then at most
+    `limits.total`. `now` is what a Retry-After date is measured from.
+    """
+    try:
+        async with asyncio.timeout(limits.total.total_seconds()) as timeout:
+            request = _Request(session, limits, validators, QueueClock(timeout), now)
+            return await _follow(request, url)
+    except TimeoutError:
+        seconds = limits.total.total_seconds()
+        return FetchFailed(FetchReason.TIMED_OUT, f"no complete reply within {seconds:g} s")
+    except (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch) as error:
+        return FetchFailed(FetchReason.TLS, _describe(error))
+    except (aiohttp.ClientError, OSError, UnicodeError) as error:
+        return FetchFailed(FetchReason.UNREACHABLE, _describe(error))
+
+
+def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
+    """A Retry-After header, seconds or an HTTP date, as a wait from `now`, never negative."""
+    text = (value or "").strip()
+    if text.isascii() and text.isdigit():
+        return timedelta(seconds=min(int(text[:10]), 10 * 365 * 86_400))
+    try:
+        when = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    # An HTTP date is always UTC; one without a zone is read so (RFC 9110, 5.6.7).
+    aware = when if when.tzinfo else when.replace(tzinfo=now.tzinfo)
+    return max(aware - now, timedelta())
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    session: aiohttp.ClientSession
+    limits: FetchLimits
+    validators: Validators
+    clock: QueueClock
+    now: datetime
+
+
+async def _follow(request: _Request, url: str) -> FetchResult:
+    here = _address(url, FetchReason.UNREACHABLE)
+    moved: URL | None = None
+    only_permanent = True
+    for _ in range(request.limits.max_redirects + 1):
+        if isinstance(here, FetchFailed):
+            return here
+        async with _get(request, here) as response:
+            if response.status not in _REDIRECTS:
+                return await _answer(request, response, moved)
+            only_permanent = only_permanent and response.status in _PERMANENT
+            here = _target(response)
+        if only_permanent and isinstance(here, URL):
+            moved = here
+    return FetchFailed(
+        FetchReason.BAD_REDIRECT, f"more than {request.limits.max_redirects} redirects"
+    )
+
+
+def _get(request: _Request, url: URL) -> "aiohttp.client._RequestContextManager":
+    sent = {"Accept": request.limits.accept}
+    if request.validators.etag is not None:
+        sent["If-None-Match"] = request.validators.etag
+    if request.validators.last_modified is not None:
+        sent["If-Modified-Since"] = request.validators.last_modified
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=request.limits.connect.total_seconds())
+    return request.session.get(
+        url,
+        headers=sent,
+        timeout=timeout,
+        allow_redirects=False,
+        trace_request_ctx=request.clock,
+    )
+
+
+async def _answer(
+    request: _Request, response: aiohttp.ClientResponse, moved: URL | None
+) -> FetchResult:
+    headers = _headers(response)
+    if response.status == 304 and request.validators != UNCONDITIONAL:
+        return NotModified(headers)
+    # 203 is a 200 that passed through a proxy; other 2xx carry no whole document.
+    if response.status not in {200, 203}:
+        return _refusal(response, parse_retry_after(headers.retry_after, request.now))
+    body = await _read(response, request.limits.max_bytes)
+    if body is None:
+        return FetchFailed(
+            FetchReason.TOO_LARGE, f"over {request.limits.max_bytes:,} bytes", response.status
+        )
+    final = str(response.url.with_fragment(None))
+    return Fetched(response.status, body, headers, final, str(moved) if moved else None)
+
+
+async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes | None:
+    """The decompressed body, or None as soon as it is over `limit` bytes."""
+    if (response.content_length or 0) > limit:
+        return None
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        body += chunk
+        if len(body) > limit:
+            return None
+    return bytes(body)
+
+
+def _refusal(response: aiohttp.ClientResponse, retry_after: timedelta | None) -> FetchFailed:
+    # https://developers.cloudflare.com/cloudflare-challenges/challenge-types/challenge-pages/detect-response/
+    if response.headers.get("cf-mitigated") == "challenge":
+        detail = "the server wants a browser to solve a challenge"
+        return FetchFailed(FetchReason.FORBIDDEN, detail, response.status, retry_after)
+    reason = _STATUS_REASONS.get(response.status, FetchReason.HTTP_ERROR)
+    detail = f"answered {response.status} {response.reason or ''}".rstrip()
+    return FetchFailed(reason, detail, response.status, retry_after)
+
+
+def _headers(response: aiohttp.ClientResponse) -> ReplyHeaders:
+    def text(name: str) -> str | None:
+        value = response.headers.get(name)
+        # Bytes that are not UTF-8 arrive as lone surrogates: they can be neither stored
+        # nor sent back as they were, so such a header counts as absent.
+        return value if value is not None and _is_encodable(value) else None
+
+    return ReplyHeaders(
+        etag=text("ETag"),
+        last_modified=text("Last-Modified"),
+        content_type=text("Content-Type"),
+        retry_after=text("Retry-After"),
+        cache_control=text("Cache-Control"),
+    )
+
+
+def _target(response: aiohttp.ClientResponse) -> URL | FetchFailed:
+    location = response.headers.get("Location", "").strip()
+    if not location or not _is_encodable(location):
+        detail = f"answered {response.status} without a usable Location"
+        return FetchFailed(FetchReason.BAD_REDIRECT, detail, response.status)
+    try:
+        joined = str(response.url.join(_url(location)))
+    except ValueError:
+        return FetchFailed(FetchReason.BAD_REDIRECT, "to no web address", response.status)
+    target = _address(joined, FetchReason.BAD_REDIRECT)
+    if isinstance(target, URL) and (response.url.scheme, target.scheme) == ("https", "http"):
+        return FetchFailed(FetchReason.BAD_REDIRECT, "from https to http", response.status)
+    return target
+
+
+def _address(text: str, reason: FetchReason) -> URL | FetchFailed:
+    """A web address without user name, or the failure that it is none."""
+    try:
+        url = _url(text.strip())
+    except ValueError:
+        return FetchFailed(reason, "not a web address")
+    if url.scheme not in {"http", "https"} or not url.host:
+        return FetchFailed(reason, "not an http or https address")
+    if url.user is not None or url.password is not None:
+        return FetchFailed(reason, "an address with a user name is not fetched")
+    return url
+
+
+def _url(text: str) -> URL:
+    """`text` as it stands if it can be sent so: signed links break when they are re-quoted."""
+    as_it_is = text.isascii() and text.isprintable() and _NEEDS_QUOTING.isdisjoint(text)
+    return URL(text, encoded=as_it_is)
+
+
+def _is_encodable(text: str) -> bool:
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _describe(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:300]

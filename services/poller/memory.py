@@ -1,0 +1,130 @@
+"""What is remembered of a feed between polls, and what follows from it for the next. PURE."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+
+from services.poller.fetch import UNCONDITIONAL, Validators
+from services.poller.schedule import Health, Policy, first_due, interval
+from services.store.feeds import FeedState
+
+# Some servers answer 304 for ever: now and then a feed is asked for in full.
+FULL_FETCH_EVERY = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """A feed's memory. `next_due_at` is None once the feed is disabled."""
+
+    feed_id: str
+    url: str
+    validators: Validators
+    body_hash: str | None
+    first_fetched_at: datetime | None
+    next_due_at: datetime | None
+    health: Health
+    last_success_at: datetime | None = None
+    full_fetch_at: datetime | None = None
+    interval: timedelta | None = None
+
+    def to_send(self, now: datetime) -> Validators:
+        """The validators for a poll now; none when the feed is to be asked for in full."""
+        if self.full_fetch_at is None or now - self.full_fetch_at >= FULL_FETCH_EVERY:
+            return UNCONDITIONAL
+        return self.validators
+
+    def mute_before(self, now: datetime, window: timedelta) -> datetime | None:
+        """On the first fetch of an address: entries older than this are not news."""
+        if self.first_fetched_at is not None:
+            return None
+        return min(now - window, self.last_success_at or now)
+
+
+def new_memory(feed_id: str, url: str, now: datetime, spread: timedelta) -> Memory:
+    """The memory of a feed never polled, due within `spread`."""
+    due = first_due(url, spread, now)
+    return Memory(feed_id, url, UNCONDITIONAL, None, None, due, Health())
+
+
+def at_address(memory: Memory, url: str, now: datetime) -> Memory:
+    """The memory of a feed that may have moved: validators belong to one address."""
+    if memory.url == url:
+        return memory
+    return replace(
+        memory,
+        url=url,
+        validators=UNCONDITIONAL,
+        body_hash=None,
+        first_fetched_at=None,
+        full_fetch_at=None,
+        next_due_at=now,
+        health=Health(),
+    )
+
+
+def wanted_interval(
+    times: Sequence[datetime], memory: Memory, now: datetime, policy: Policy
+) -> timedelta:
+    """The interval after a good poll; without entries to go by, the one before."""
+    if not times and memory.interval is not None:
+        return memory.interval
+    return interval(times, now, policy)
+
+
+def from_state(state: FeedState) -> Memory:
+    """A memory as it was stored."""
+    stored = dict(state.health)
+    seconds = stored.get("interval_seconds")
+    return Memory(
+        feed_id=state.feed_id,
+        url=state.url,
+        validators=Validators(state.etag, state.last_modified),
+        body_hash=state.body_hash,
+        first_fetched_at=state.first_fetched_at,
+        next_due_at=None if stored["disabled"] else state.next_due_at,
+        health=Health(stored["failures"], stored["gone"], stored["disabled"]),
+        last_success_at=_time(stored.get("last_success_at")),
+        full_fetch_at=_time(stored.get("full_fetch_at")),
+        interval=None if seconds is None else timedelta(seconds=seconds),
+    )
+
+
+def to_state(memory: Memory, now: datetime) -> FeedState:
+    """A memory as it is stored."""
+    return FeedState(
+        feed_id=memory.feed_id,
+        url=memory.url,
+        etag=memory.validators.etag,
+        last_modified=memory.validators.last_modified,
+        body_hash=memory.body_hash,
+        first_fetched_at=memory.first_fetched_at,
+        next_due_at=memory.next_due_at or now,
+        health=asdict(memory.health)
+        | {
+            "last_success_at": _text(memory.last_success_at),
+            "full_fetch_at": _text(memory.full_fetch_at),
+            "interval_seconds": memory.interval.total_seconds() if memory.interval else None,
+        },
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
+
+
+def _text(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat()
+
+
+def replace_due(memory: Memory, due_at: datetime) -> Memory:
+    """The memory with another time for the next poll."""
+    return replace(memory, next_due_at=due_at)
+
+
+def feed_state(memory: Memory) -> str:
+    """How a feed fares, in one of the words of `wirewatch_feeds{state}`."""
+    if memory.health.disabled:
+        return "gone"
+    if memory.health.failures:
+        return "failing"
+    return "ok" if memory.last_success_at else "new"

@@ -1,0 +1,172 @@
+"""The poller's loop: which feeds exist, which are due, and polling them side by side."""
+
+import asyncio
+import random
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import structlog
+
+from schemas.folder import FeedSpec
+from services.poller import memory as remembered
+from services.poller.memory import Memory
+from services.poller.poll import FeedPoller
+from services.runtime.backoff import delay
+from services.runtime.clock import Clock
+from services.runtime.dependency import DependencyUnavailableError
+from services.runtime.health import Component
+from services.runtime.lifecycle import wait_for_stop
+from services.runtime.metrics import Metrics
+from services.store import feeds, written
+from services.store.database import Database
+from services.store.written import Kind
+
+log = structlog.get_logger()
+
+_LOOK_EVERY_SECONDS = 0.2
+_RETRIES_AT_ONCE = 20
+_FIRST_POLL_GAP = timedelta(seconds=0.05)  # between the first polls of many new feeds
+_FIRST_PAUSE = timedelta(seconds=0.5)
+_LONGEST_PAUSE = timedelta(seconds=30)
+
+
+class PollingWorker:
+    """Polls every configured feed when it is due, until told to stop."""
+
+    def __init__(
+        self,
+        poller: FeedPoller,
+        database: Database,
+        metrics: Metrics,
+        clock: Clock,
+        concurrency: int,
+    ) -> None:
+        self._poller = poller
+        self._database = database
+        self._metrics = metrics
+        self._clock = clock
+        self._concurrency = concurrency
+        self._generation = 0
+        self._feeds: dict[str, FeedSpec] = {}
+        self._memories: dict[str, Memory] = {}
+        self._polling: dict[str, asyncio.Task[None]] = {}
+        self._retrying: asyncio.Task[None] | None = None
+        self._outages = 0
+        self._paused_until: datetime | None = None
+
+    async def run(self, stop: asyncio.Event, component: Component) -> None:
+        """Poll until `stop` is set; polls under way are finished and remembered."""
+        try:
+            while not stop.is_set():
+                await self._look(component)
+                await wait_for_stop(stop, _LOOK_EVERY_SECONDS)
+            await self._finish()
+        finally:
+            for task in self._under_way():
+                task.cancel()
+
+    async def _look(self, component: Component) -> None:
+        now = self._clock()
+        if self._paused_until is not None and now < self._paused_until:
+            return
+        try:
+            await self._follow_configuration(now)
+        except DependencyUnavailableError as error:
+            self._pause(error, component)
+            return
+        self._start_due(now, component)
+        if self._retrying is None or self._retrying.done():
+            self._retrying = asyncio.create_task(self._retry_pages(component))
+
+    async def _follow_configuration(self, now: datetime) -> None:
+        """Take over feeds once the rules they were applied with are broadcast."""
+        async with self._database.read() as tx:
+            generation = await written.counter(tx, written.GENERATION)
+            broadcast = await written.counter(tx, written.BROADCAST)
+            if generation == self._generation or broadcast < generation:
+                return
+            stored = await written.items(tx, Kind.FEEDS)
+            states = await feeds.states(tx)
+        self._feeds = {i: FeedSpec.model_validate(dict(item.spec)) for i, item in stored.items()}
+        known = {i: remembered.from_state(s) for i, s in states.items()}
+        self._memories = {i: self._memory(spec, known, now) for i, spec in self._feeds.items()}
+        self._generation = generation
+        self._count_feeds()
+
+    def _memory(self, spec: FeedSpec, stored: Mapping[str, Memory], now: datetime) -> Memory:
+        memory = self._memories.get(spec.id) or stored.get(spec.id)
+        if memory is None:
+            return remembered.new_memory(spec.id, spec.url, now, len(self._feeds) * _FIRST_POLL_GAP)
+        return remembered.at_address(memory, spec.url, now)
+
+    def _start_due(self, now: datetime, component: Component) -> None:
+        due = sorted(
+            (memory.next_due_at, feed_id)
+            for feed_id, memory in self._memories.items()
+            if memory.next_due_at is not None
+            and memory.next_due_at <= now
+            and feed_id not in self._polling
+        )
+        for _, feed_id in due[: self._concurrency - len(self._polling)]:
+            task = asyncio.create_task(self._poll(feed_id, component), name=f"poll {feed_id}")
+            self._polling[feed_id] = task
+
+    async def _poll(self, feed_id: str, component: Component) -> None:
+        try:
+            await self._poll_once(feed_id, component)
+        finally:
+            self._polling.pop(feed_id, None)
+
+    async def _poll_once(self, feed_id: str, component: Component) -> None:
+        spec, memory = self._feeds[feed_id], self._memories[feed_id]
+        try:
+            after = await self._poller.poll(spec, memory)
+        except DependencyUnavailableError as error:
+            self._pause(error, component)
+            return
+        except Exception:
+            log.exception("a poll failed unexpectedly; the feed is tried again", feed=feed_id)
+            self._metrics.polls.labels("bug").inc()
+            after = remembered.replace_due(memory, self._clock() + _LONGEST_PAUSE)
+        if self._memories.get(feed_id) is memory:
+            self._memories[feed_id] = after
+        self._recovered(component)
+        self._count_feeds()
+
+    async def _retry_pages(self, component: Component) -> None:
+        try:
+            async with self._database.read() as tx:
+                due = await feeds.due_retries(tx, self._clock(), _RETRIES_AT_ONCE)
+            for retry in due:
+                await self._poller.retry_page(retry)
+        except DependencyUnavailableError as error:
+            self._pause(error, component)
+        except Exception:
+            log.exception("trying a page again failed unexpectedly")
+            self._metrics.polls.labels("bug").inc()
+
+    def _pause(self, error: DependencyUnavailableError, component: Component) -> None:
+        """Poll nothing for a while: what cannot be published or remembered is not read."""
+        self._outages += 1
+        wait = delay(self._outages, _FIRST_PAUSE, _LONGEST_PAUSE, random.uniform(0.5, 1))
+        self._paused_until = self._clock() + wait
+        component.waiting(str(error))
+        log.warning("polling waits", error=str(error), seconds=round(wait.total_seconds(), 1))
+
+    def _recovered(self, component: Component) -> None:
+        self._outages = 0
+        self._paused_until = None
+        component.ready()
+
+    def _count_feeds(self) -> None:
+        counts = dict.fromkeys(("ok", "new", "failing", "gone"), 0)
+        for memory in self._memories.values():
+            counts[remembered.feed_state(memory)] += 1
+        for state, count in counts.items():
+            self._metrics.feeds.labels(state).set(count)
+
+    def _under_way(self) -> list[asyncio.Task[None]]:
+        return [*self._polling.values(), *([self._retrying] if self._retrying else [])]
+
+    async def _finish(self) -> None:
+        await asyncio.gather(*self._under_way(), return_exceptions=True)
