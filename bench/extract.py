@@ -23,15 +23,18 @@ import trafilatura
 
 from services.poller.charset import decode
 from services.poller.extract import Extracted, extract_page
-from services.poller.markup import parse_html, tree_paragraphs
+from services.poller.markup import parse_html
 from services.poller.related import without_related
 
 _WORD = re.compile(r"\w+")
 # Written apart from the filter under test: what a reader would call a leak.
 _LEAK = re.compile(
-    r"^\W*(?:(?:read|see|watch|listen) ?(?:more|also|next|now)?\s*[:|»>–-]|read more|related\s*[:|]"
-    r"|related (?:stories|articles|content|news|posts|topics)|also in [A-Z]|most (?:read|popular)"
-    r"|editor'?s'? (?:choice|picks?)|recommended\b|you (?:may|might) (?:also )?(?:like|be interested)"
+    r"^\W*(?:(?:read|see|watch|listen) ?(?:more|also|next|now)?\s*[:|»>–-]|read more"
+    r"|related\s*[:|]"
+    r"|related (?:stories|articles|content|news|posts|topics)"
+    r"|also in [A-Z]|most (?:read|popular)"
+    r"|editor'?s'? (?:choice|picks?)|recommended\b"
+    r"|you (?:may|might) (?:also )?(?:like|be interested)"
     r"|more (?:from|on|in) [A-Z]\S*\s*[:|»>]|sign up for|don'?t miss\s*:|trending\b|more\s*:"
     r"|lire (?:aussi|également)|lesen sie auch|le[ea] también|leia (?:também|mais)|leggi anche"
     r"|lees ook|baca juga|читайте также|advertisement$)",
@@ -87,14 +90,16 @@ def leaks(gold: Mapping[str, str], found: Texts) -> list[str]:
     ]
 
 
-def good_lines(gold: Mapping[str, str], found: Texts) -> set[tuple[str, str]]:
-    """(page, line) of every extracted line that is in the gold text."""
-    return {
-        (key, _squeezed(line))
-        for key, lines in found.items()
-        for line in lines
-        if _squeezed(line) and _squeezed(line) in _squeezed(gold[key])
-    }
+def lost_lines(gold: Mapping[str, str], peer: Texts, found: Texts) -> tuple[list[str], int]:
+    """Gold lines that `peer` has and `found` has not, and how many `peer` has."""
+    lost, total = [], 0
+    for key, text in gold.items():
+        theirs, own = _squeezed("".join(peer[key])), _squeezed("".join(found[key]))
+        for line in filter(_squeezed, text.split("\n")):
+            total += _squeezed(line) in theirs
+            if _squeezed(line) in theirs and _squeezed(line) not in own:
+                lost.append(f"{key[:8]} {line}")
+    return lost, total
 
 
 def _squeezed(text: str) -> str:
@@ -111,8 +116,7 @@ def alone(page: bytes) -> list[str]:
     """What trafilatura reads from a page by itself."""
     tree = parse_html(decode(page, "text/html"))
     found = trafilatura.bare_extraction(tree, fast=True, include_comments=False)
-    body = getattr(found, "body", None)
-    return [] if body is None else list(tree_paragraphs(body))
+    return (getattr(found, "text", None) or "").split("\n")
 
 
 def timed(
@@ -180,11 +184,10 @@ def main() -> None:
         )
     for line in leaks(gold, results["ours"][0]):
         print(f"  leaked: {line[:120]}")
-    before, after = good_lines(gold, results["alone"][0]), good_lines(gold, results["ours"][0])
-    lost = sorted(before - after)
-    print(f"good lines lost to all guards on pages: {len(lost)} of {len(before)}")
-    for key, line in lost:
-        print(f"  lost: {key[:8]} {line[:120]}")
+    lost, total = lost_lines(gold, results["alone"][0], results["ours"][0])
+    print(f"good lines of the pages lost to pruning and filters: {len(lost)} of {total}")
+    for line in lost:
+        print(f"  lost: {line[:120]}")
     dropped, total = dropped_lines(read_articles(folder / "articles.jsonl.gz"))
     print(f"lines the filter drops from clean articles: {len(dropped)} of {total}")
     for line in dropped[:: max(1, len(dropped) // 60)]:

@@ -184,3 +184,7 @@ def _refuse(*problems: str) -> NoReturn:
 
 def _tell(line: str) -> None:
     typer.echo(line, err=True)
+
+
+if __name__ == "__main__":
+    main()

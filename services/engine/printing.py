@@ -4,6 +4,7 @@
 shown. Decides brackets and quotes only.
 """
 
+from itertools import pairwise
 from typing import assert_never
 
 from services.engine.characters import is_cut, is_hangul
@@ -78,7 +79,7 @@ def _primary(node: Term | SavedList | AtLeast | InField | Meta) -> str:
 
 def _term(term: Term) -> str:
     text = term.words[0]
-    for before, word in zip(term.words, term.words[1:], strict=False):
+    for before, word in pairwise(term.words):
         text += word if _is_single(before) and _is_single(word) else f" {word}"
     is_plain = text.replace("*", "").replace("?", "").isalnum() and text not in _OPERATORS
     return ("exact:" if term.exact else "") + (text if is_plain else f'"{text}"')

@@ -10,16 +10,17 @@ from collections.abc import Iterator
 
 _BLANK_LINE = re.compile(r"(?:\n|\r(?!\n))\s*(?:\n|\r(?!\n))\s*")
 
+# Possessive quantifiers: a table of contents has thousands of points in a row.
 # “ and ‘ close a quotation in German, « does in Danish; before white space they do.
-_CLOSERS = "\"'”’»)\\]}›」』】）〉》＂＇“‘«"
-_SURE_CLOSERS = "\"'”’»)\\]}›」』】）〉》＂＇"
 _END = re.compile(
-    rf"(?P<mark>[.!?…؟۔।。！？]*[.!?…؟۔।])[{_CLOSERS}]*(?=\s|$)|[.!?…]*[。！？]+[{_SURE_CLOSERS}]*"
+    "(?P<mark>[.!?…؟۔।。！？]++)"
+    "(?P<closers>[\"'”’»)\\]}›」』】）〉》＂＇]*+)(?P<maybe_closers>[\"'”’»)\\]}›」』】）〉》＂＇“‘«]*+)"
 )
+_NEED_NO_SPACE = "。！？"
 _TITLE = re.compile("Mrs?|Ms|Dr|Prof|Gen|Col|Maj|Lt|Sgt|Capt|Gov|Sen|Rep|St")
 _LAST_WORD = re.compile(r"(?:[^\W_]|\.)*$")
-# Longer than any title or initials; looking back further would cost time on long words.
-_LAST_WORD_WINDOW = 32
+# Longer than any title, initials or gap between words; looking further costs time.
+_WINDOW = 32
 
 
 def paragraph_spans(text: str) -> list[tuple[int, int]]:
@@ -52,19 +53,21 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
 
 def _ends(text: str, start: int, end: int) -> Iterator[int]:
     for match in _END.finditer(text, start, end):
-        mark = match["mark"]
-        if mark is None or mark.strip(".") or not _goes_on(text, match, start, end):
-            yield match.end()
+        if match.end() == end or text[match.end()].isspace():
+            if not _goes_on(text, match, start, end):
+                yield match.end()
+        elif match["mark"][-1] in _NEED_NO_SPACE:
+            yield match.end("closers")
     yield end
 
 
 def _goes_on(text: str, match: re.Match[str], start: int, end: int) -> bool:
     """Whether a full stop does not end its sentence."""
-    if match["mark"] == "." and _is_abbreviation(
-        text, max(start, match.start() - _LAST_WORD_WINDOW), match
-    ):
+    if match["mark"].strip("."):
+        return False
+    if match["mark"] == "." and _is_abbreviation(text, max(start, match.start() - _WINDOW), match):
         return True
-    following = text[match.end() : min(end, match.end() + 64)].lstrip()[:1]
+    following = text[match.end() : min(end, match.end() + _WINDOW)].lstrip()[:1]
     return following != "" and unicodedata.category(following) == "Ll"
 
 

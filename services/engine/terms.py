@@ -22,6 +22,7 @@ from services.engine.words import cut
 MIN_STEM = 3
 MAX_WILDCARDS = 4
 _CHUNK = re.compile(r"\S+")
+_WILDCARDS = re.compile(r"[*?]+")
 _TO_PLACEHOLDERS = str.maketrans({"*": ANY_STAR, "?": ANY_ONE})
 _FROM_PLACEHOLDERS = str.maketrans({ANY_STAR: "*", ANY_ONE: "?"})
 
@@ -40,7 +41,7 @@ class TermReader:
         for chunk in _CHUNK.finditer(without_placeholders(text)):
             words += self._words(chunk.group(), inside + chunk.start(), exact)
         if not words:
-            self._fail("there is no letter or digit to search for here", span.start)
+            self._fail(_no_words(text), span.start)
         return Term(tuple(words), exact, span)
 
     def _words(self, chunk: str, offset: int, exact: bool) -> list[str]:
@@ -57,13 +58,12 @@ class TermReader:
         return words
 
     def _check_scripts(self, chunk: str, offset: int) -> None:
-        for place, char in enumerate(chunk):
-            if char in "*?" and _touches_cut_script(chunk, place):
-                self._fail(
-                    "no wildcard beside a script matched by single characters; "
-                    "leave it out, parts of words are found there anyway",
-                    offset,
-                )
+        if any(_touches_cut_script(chunk, match) for match in _WILDCARDS.finditer(chunk)):
+            self._fail(
+                "no wildcard beside a script matched by single characters; "
+                "leave it out, parts of words are found there anyway",
+                offset,
+            )
 
     def _check_wildcards(self, word: str, offset: int) -> None:
         wildcards = [place for place, char in enumerate(word) if char in "*?"]
@@ -79,11 +79,16 @@ class TermReader:
         raise RuleError(message, offset, self._query)
 
 
-def _touches_cut_script(chunk: str, place: int) -> bool:
-    before = place - 1
-    while before > 0 and (is_mark(chunk[before]) or chunk[before] in "*?"):
+def _no_words(text: str) -> str:
+    other_spelling = {"&": "AND", "&&": "AND", "!": "NOT", "||": "OR"}.get(text)
+    if other_spelling:
+        return f"{text} is no operator here; write {other_spelling}"
+    return "there is no letter or digit to search for here"
+
+
+def _touches_cut_script(chunk: str, wildcards: re.Match[str]) -> bool:
+    before = wildcards.start() - 1
+    while before > 0 and is_mark(chunk[before]):
         before -= 1
-    return any(
-        is_cut(char) or is_hangul(char)
-        for char in chunk[max(before, 0) : place] + chunk[place + 1 : place + 2]
-    )
+    beside = chunk[max(before, 0) : wildcards.start()] + chunk[wildcards.end() :][:1]
+    return any(is_cut(char) or is_hangul(char) for char in beside)

@@ -50,12 +50,19 @@ class _Char(NamedTuple):
 
 
 _MARK_LIKE = re.compile("[\u1161-\u1175\u11a8-\u11c2\uff9e\uff9f]")
-_GROUPED_NUMBER = re.compile(r"(?<!\d)(?:\d{1,3}(?:,\d{3})+|\d{1,2}(?:,\d{2})+,\d{3})(?!\d)")
+# The bounds keep thousands of groups from costing their square; no number is as long.
+_GROUPED_NUMBER = re.compile(
+    r"(?<!\d)(?:\d{1,3}(?:,\d{3}){1,20}|\d{1,2}(?:,\d{2}){1,20},\d{3})(?!\d)"
+)
+_CACHED_LENGTH = 64
 
 
-@lru_cache(maxsize=65536)
 def cut(chunk: str) -> tuple[Word, ...]:
     """The words of a text without white space, in order."""
+    return _cached_cut(chunk) if len(chunk) <= _CACHED_LENGTH else _cut(chunk)
+
+
+def _cut(chunk: str) -> tuple[Word, ...]:
     if chunk.isascii() and chunk.isalnum():
         return (Word(chunk.lower(), chunk, 0, len(chunk)),)
     chars = _normalised(chunk)
@@ -63,6 +70,10 @@ def cut(chunk: str) -> tuple[Word, ...]:
     return tuple(
         word for run in _without_possessives(chars, runs) for word in _words_of(chars, run)
     )
+
+
+# News repeats its words; a chunk longer than a word is not seen again.
+_cached_cut = lru_cache(maxsize=65536)(_cut)
 
 
 def _normalised(chunk: str) -> list[_Char]:

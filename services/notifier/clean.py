@@ -23,11 +23,11 @@ _SLACK = 8
 
 
 def piece(text: str) -> str:
-    """`text` without characters that must not be shown, each white space one blank.
+    """`text` without characters that must not be shown, every white space one blank.
 
     A blank at either end stays, so that pieces can be put together again.
     """
-    return _DROPPED.sub("", _BLANKS.sub(" ", text))
+    return _BLANKS.sub(" ", _DROPPED.sub("", text))
 
 
 def line(text: str, limit: int) -> str:

@@ -47,7 +47,7 @@ class Excerpt(Message):
 
 @dataclass(slots=True)
 class _Sentence:
-    field: ArticleField
+    where: ArticleField
     start: int
     end: int
     claims: set[Claim] = field(default_factory=set)
@@ -60,15 +60,15 @@ class _Sentence:
 def excerpts_of(article: Article, matches: Sequence[RuleMatch]) -> tuple[Excerpt, ...]:
     """At most three excerpts, the most telling first; the lead if nothing can be shown."""
     chosen = _choose(_sentences_with_hits(article, matches)) or _lead(article)
-    shown = {(s.field, s.start) for s in chosen}
-    return tuple(_excerpt(_text(article, s.field), s, shown) for s in chosen)
+    shown = {(s.where, s.start) for s in chosen}
+    return tuple(_excerpt(_text(article, s.where), s, shown) for s in chosen)
 
 
 def _sentences_with_hits(article: Article, matches: Sequence[RuleMatch]) -> list[_Sentence]:
     found: list[_Sentence] = []
     for where, start, end, claim in sorted(_hits(article, matches)):
         last = found[-1] if found else None
-        if last is None or last.field != where or start >= last.end:
+        if last is None or last.where != where or start >= last.end:
             last = _Sentence(where, *_sentence_at(_text(article, where), start, end))
             found.append(last)
         last.claims.add(claim)
@@ -125,7 +125,7 @@ def _worth(sentence: _Sentence, open_claims: set[Claim]) -> tuple[int, int, int,
     return (
         len(sentence.claims & open_claims),
         sentence.most_of_one_rule(),
-        _PREFERENCE[sentence.field],
+        _PREFERENCE[sentence.where],
         len(set(sentence.hits)),
         -sentence.start,
     )
@@ -142,11 +142,11 @@ def _lead(article: Article) -> list[_Sentence]:
 
 def _excerpt(text: str, sentence: _Sentence, shown: set[tuple[ArticleField, int]]) -> Excerpt:
     before, after = (
-        None if span is None or (sentence.field, span[0]) in shown else text[slice(*span)]
+        None if span is None or (sentence.where, span[0]) in shown else text[slice(*span)]
         for span in _neighbours_of(text, sentence.start, sentence.end)
     )
     return Excerpt(
-        field=sentence.field,
+        field=sentence.where,
         before=clean.cut_front(clean.piece(before or "").strip(), LONGEST_NEIGHBOUR),
         sentence=_pieces(text, sentence),
         after=clean.line(after or "", LONGEST_NEIGHBOUR),

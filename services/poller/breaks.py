@@ -18,10 +18,9 @@ _SEVERAL = re.compile(rf"{BREAK}(?:\s*{BREAK})+")
 
 
 def mark_breaks(tree: html.HtmlElement) -> None:
-    """Replaces every `<br>` in `tree` by a sign that `settled` understands."""
-    for br in list(tree.iter("br")):
+    """Puts a sign that `settled` understands behind every `<br>` in `tree`."""
+    for br in tree.iter("br"):
         br.tail = f"{BREAK}{br.tail or ''}"
-        br.drop_tag()
 
 
 def settled(blocks: Iterable[str]) -> tuple[str, ...]:

@@ -8,22 +8,29 @@ callers run this in a process that can be killed (see `pages`).
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 from urllib.parse import urljoin, urlsplit
 
 import trafilatura
-from lxml import html
+from lxml import etree, html
 
 from services.poller.breaks import mark_breaks, settled
 from services.poller.charset import decode
 from services.poller.language import iso_639_1
-from services.poller.markup import parse_html, tree_paragraphs
+from services.poller.markup import FURNITURE, parse_html, tree_paragraphs
 from services.poller.prune import prune_related
 from services.poller.related import without_related
 from services.poller.text import clean_title, cut, join
 
 MAX_TITLE = 1_000
 MAX_TEXT = 200_000
-_SENTENCE_WORDS = 8  # fewer words around a time are a date line
+# The elements trafilatura makes of blocks; a heading is a `head`.
+_TEI_BLOCKS = frozenset(("body", "cell", "head", "item", "list", "p", "quote", "row", "table"))
+_TEASERS = 3  # nobody writes three headings with nothing between
+_DUMPED_LINES = 5
+# In bytes of UTF-8, because scripts without spaces put as much into fewer characters.
+_SENTENCE_BYTES = 25
+_SENTENCE_WORDS = 8
 _HTML_TYPES = frozenset(("text/html", "application/xhtml+xml", "application/xml", "text/xml", ""))
 _LOOKS_LIKE_HTML = re.compile(
     rb"<(?:!doctype\s+html|html|head|body|article|div|p)\b", re.IGNORECASE
@@ -67,23 +74,63 @@ def extract_page(page: bytes, content_type: str | None, url: str) -> Extracted |
     if tree is None:
         return NoText(NoTextReason.NO_TEXT, "an empty page")
     title, lang, canonical = _title(tree), _lang(tree), _canonical(tree, url)
-    lines = _article_lines(tree)
-    if not lines:
+    lines = _article_lines(tree, title)
+    if not any(len(line.encode()) >= _SENTENCE_BYTES for line in lines):
         return NoText(NoTextReason.NO_TEXT, "no article found in the page")
     return Extracted(cut(join(lines), MAX_TEXT), title, lang, canonical)
 
 
-def _article_lines(tree: html.HtmlElement) -> tuple[str, ...]:
+def _article_lines(tree: html.HtmlElement, title: str | None) -> tuple[str, ...]:
     prune_related(tree)
     _keep_times(tree)
     mark_breaks(tree)
     found = trafilatura.bare_extraction(tree, fast=True, include_comments=False)
     body = getattr(found, "body", None)
-    return () if body is None else without_related(settled(tree_paragraphs(body)))
+    lines = _sentences(tree) if body is None or _is_dump(body) else _body_lines(body)
+    return tuple(line for line in without_related(lines) if line != title)
+
+
+def _body_lines(body: etree._Element) -> tuple[str, ...]:
+    for heading in _stray_headings(body):
+        body.remove(heading)
+    return settled(tree_paragraphs(body, _TEI_BLOCKS, frozenset()))
+
+
+def _stray_headings(body: etree._Element) -> list[etree._Element]:
+    """Headings without a text below them: teasers of other articles, ends of boxes."""
+    filled = [block for block in body if "".join(map(str, block.itertext())).strip()]
+    runs = [(tag, list(blocks)) for tag, blocks in groupby(filled, key=lambda block: block.tag)]
+    strays = [run for tag, run in runs if tag == "head" and len(run) >= _TEASERS]
+    if runs and runs[-1][0] == "head":
+        strays.append(runs[-1][1])
+    return [heading for run in strays for heading in run]
+
+
+def _is_dump(body: etree._Element) -> bool:
+    """Whether trafilatura gave up and took every word of the page, menus included."""
+    text = (body[0].text or "").strip() if len(body) == 1 and not len(body[0]) else ""
+    return text.count("\n") >= _DUMPED_LINES
+
+
+def _sentences(tree: html.HtmlElement) -> tuple[str, ...]:
+    """What of a page without a recognisable article reads like sentences."""
+    lines = settled(tree_paragraphs(tree, silent=FURNITURE))
+    return tuple(line for line in lines if _is_long(line) and _ends(line))
+
+
+def _is_long(line: str) -> bool:
+    return len(line.split()) >= _SENTENCE_WORDS or len(line.encode()) >= 4 * _SENTENCE_BYTES
+
+
+def _ends(line: str) -> bool:
+    return line.rstrip("'\"”’»)]").endswith(tuple(".!?。！？।…؟"))
 
 
 def _keep_times(tree: html.HtmlElement) -> None:
-    """Keeps "on <time>Friday</time>" in its sentence; trafilatura drops times as furniture."""
+    """Keeps "on <time>Friday</time>" in its sentence; trafilatura drops times as furniture.
+
+    Fewer words around a time are a date line.
+    """
     for time in list(tree.iter("time")):
         block = time.getparent()
         if block is not None and block.tag == "p":

@@ -22,6 +22,9 @@ BLOCKS = frozenset(
 _SILENT = frozenset(
     ["audio", "head", "iframe", "noscript", "object", "script", "style", "svg", "template", "video"]
 )
+# What surrounds articles.
+# Forms are not in it: some sites wrap the whole page in one.
+FURNITURE = _SILENT | {"aside", "button", "footer", "menu", "nav", "select"}
 
 
 def parse_html(text: str) -> html.HtmlElement | None:
@@ -49,28 +52,24 @@ def readable(
     return settled(tree_paragraphs(tree))
 
 
-def tree_paragraphs(tree: etree._Element) -> tuple[str, ...]:
-    """The blocks of a tree as lines, without those that hold no text."""
-    return paragraphs("".join(_pieces(tree)))
+def tree_paragraphs(
+    tree: etree._Element, blocks: frozenset[str] = BLOCKS, silent: frozenset[str] = _SILENT
+) -> tuple[str, ...]:
+    """The blocks of a tree as lines; `silent` elements are left out with all they hold."""
+    return paragraphs("".join(_pieces(tree, blocks, silent)))
 
 
-def _pieces(tree: etree._Element) -> Iterator[str]:
+def _pieces(tree: etree._Element, blocks: frozenset[str], silent: frozenset[str]) -> Iterator[str]:
     walk = etree.iterwalk(tree, events=("start", "end"))
     for event, element in walk:
-        tag = element.tag
-        if event == "start":
-            yield _mark(tag)
-            if tag in _SILENT:
-                walk.skip_subtree()
-            else:
-                yield _folded(element.text)
-        else:
-            yield _mark(tag)
+        if element.tag in blocks:
+            yield "\n\n"
+        if event == "end":
             yield _folded(element.tail) if element is not tree else ""
-
-
-def _mark(tag: object) -> str:
-    return "\n\n" if tag in BLOCKS else ""
+        elif element.tag in silent:
+            walk.skip_subtree()
+        else:
+            yield _folded(element.text)
 
 
 def _folded(text: str | None) -> str:

@@ -29,12 +29,17 @@ _Value = TypeVar("_Value")
 _GRACE_SECONDS = 2
 
 
+class WorkersClosedError(Exception):
+    """The workers were closed before the document was done; it says nothing about it."""
+
+
 class TextWorkers:
     """A few processes that parse feeds and extract pages. Open with `async with`.
 
     A document waits for a free process without its deadline running. Every call returns
     a value: a document that crashes a process or runs past the deadline is a failure of
-    that document and of no other.
+    that document and of no other. Only calls that `close` overtakes raise
+    WorkersClosedError.
     """
 
     def __init__(
@@ -112,6 +117,11 @@ class TextWorkers:
             return await asyncio.wrap_future(pool.schedule(limited, timeout=seconds))
         except (TimeoutError, BrokenProcessPool):
             raise
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise WorkersClosedError("the workers were closed") from None
         except ProcessExpired as error:
             raise _WorkerFailedError(f"the worker died with exit code {error.exitcode}") from error
         except Exception as error:  # whatever the document made the parser raise
@@ -119,7 +129,7 @@ class TextWorkers:
 
     async def _living_pool(self) -> ProcessPool:
         if self._pool is None:
-            raise RuntimeError("TextWorkers is not started; use `async with TextWorkers()`")
+            raise WorkersClosedError("no workers; use `async with TextWorkers()` around the calls")
         if not self._pool.active:
             log.warning("text workers died and are started again", workers=self._workers)
             broken, self._pool = self._pool, _new_pool(self._workers)

@@ -5,6 +5,7 @@ tree still tells a link from text, the lines made from it no longer do (`related
 those). Pruning first also makes extraction faster.
 """
 
+import re
 from collections.abc import Iterable
 
 from lxml import etree, html
@@ -12,6 +13,9 @@ from lxml import etree, html
 from services.poller.markup import BLOCKS
 from services.poller.related import MAX_WORDS, is_label
 
+_HEADLINE_WORDS = 3
+_LETTERS = 20
+_TAG = re.compile(r"\[\w+\]")  # "[VIDEO]" behind a headline
 # A heading of the page itself may link to the page.
 _PRUNABLE = BLOCKS - {"body", "h1", "main", "article", "table", "tbody", "thead", "tr"}
 
@@ -42,11 +46,20 @@ def _leads_away(link: etree._Element) -> bool:
 def _is_link_only(block: etree._Element) -> bool:
     if any(inner.tag in BLOCKS for inner in block.iterdescendants()):
         return False
-    words = _text(block).split()
-    if not words or len(words) > MAX_WORDS:
+    links = [_text(link).split() for link in block.iter("a") if _leads_away(link)]
+    if not any(links) or max(map(len, links)) > MAX_WORDS:
         return False
-    outside = " ".join(_outside_links(block).split())
-    return not any(map(str.isalnum, outside)) or is_label(outside)
+    outside = _TAG.sub("", " ".join(_outside_links(block).split()))
+    if is_label(outside):
+        return True
+    return not any(map(str.isalnum, outside)) and _are_headlines(links)
+
+
+def _are_headlines(links: list[list[str]]) -> bool:
+    """Not the names of a list, such as the sources at the end of a round-up."""
+    spaced = sum(map(len, links)) >= _HEADLINE_WORDS * len(links)
+    # Scripts without spaces have headlines of one "word".
+    return spaced or sum(len(word) for link in links for word in link) > _LETTERS * len(links)
 
 
 def _outside_links(block: etree._Element) -> str:

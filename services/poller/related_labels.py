@@ -103,7 +103,7 @@ SECTIONS = (
     r"recommended (?:reading|stories|articles|videos?|for you)",
     r"you (?:may|might) (?:also )?(?:like|enjoy|be interested in|want to read)",
     r"(?:the )?most (?:read|popular|viewed|shared|commented|watched|recent)"
-    r"(?: (?:stories|articles|news|in \w+))?",
+    r"(?: (?:stories|articles|news|(?:in|on) (?:\w+ ?){1,4}))?",
     r"(?:the )?editor['’]?s?['’]? (?:choice|picks?)",
     r"(?:top|other|latest|more|popular|trending|featured|today['’]s top) (?:stories|news|headlines"
     r"|articles|videos)",

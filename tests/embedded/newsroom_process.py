@@ -60,7 +60,8 @@ class Desk:
         return f"{self.base}/feeds/{self.feed}.xml"
 
     async def order(self, path: str, expected: int, **order: object) -> Json:
-        async with self.client.post(f"{self.base}/_control/{path}", json=order) as response:
+        data = io.BytesIO(json.dumps(order).encode())
+        async with self.client.post(f"{self.base}/_control/{path}", data=data) as response:
             answer: Json = await response.json()
             assert response.status == expected, answer
             return answer

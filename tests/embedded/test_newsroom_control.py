@@ -97,11 +97,14 @@ async def test_a_feed_may_carry_the_whole_text(desk: Desk) -> None:
 async def test_an_edit_changes_page_and_feed_and_nothing_else(desk: Desk) -> None:
     url = await desk.publish("Draft", slug="piece", summary="Kept", body=["Old words."])
     (old,) = await desk.entries()
+    async with desk.client.get(url) as response:
+        modified = response.headers["Last-Modified"]
     await desk.order("edit", 200, feed=desk.feed, slug="piece", title="Final", body=["New."])
     (new,) = await desk.entries()
     assert (new.title, new.summary, new.id, new.link) == ("Final", "Kept", old.id, old.link)
     page = await desk.text(url)
     assert "New." in page and "Old words." not in page
+    assert await desk.status(url, If_Modified_Since=modified) == 200
 
 
 async def test_a_page_may_be_forbidden_and_come_back(desk: Desk) -> None:

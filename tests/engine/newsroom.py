@@ -12,9 +12,10 @@ from services.engine.ruleset import RuleSet
 
 THEN = datetime(2020, 1, 1, tzinfo=UTC)
 
-PORT = """Harbour workers in Karvala walked out on Tuesday. The Meridian Line called it "unlawful".
+PORT = """\
+Harbour workers in Karvala walked out on Tuesday. The Meridian Line called it "unlawful".
 
-Union leader Ilse Brandt said 2,000 people had joined. Dockers' wages have stood still since 2015."""
+Union leader Ilse Brandt said 2,000 people had joined. Dockers' wages have not risen since 2015."""
 
 
 def article(body: str = PORT, **fields: Any) -> Article:

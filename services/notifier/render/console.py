@@ -14,6 +14,7 @@ from schemas.rule import Severity
 from services.notifier.excerpts import Excerpt
 from services.notifier.message import AlertMessage
 from services.notifier.render import wording
+from services.notifier.render.cleaned import cleaned
 
 MOST_COLUMNS = 120
 """Wider lines are hard to read."""
@@ -33,6 +34,7 @@ def render_console(message: AlertMessage, sent_at: datetime, width: int) -> Pane
 
     Texts are `Text` objects: square brackets in a headline are not read as markup.
     """
+    message = cleaned(message)
     colour = _COLOUR[message.rules[0].severity if message.rules else Severity.LOW]
     return Panel(
         Group(*_parts(message, sent_at)),

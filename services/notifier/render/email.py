@@ -15,9 +15,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from schemas.rule import Severity
 from services.notifier import clean
 from services.notifier.excerpts import Excerpt
-from services.notifier.links import safe_link
 from services.notifier.message import AlertMessage
 from services.notifier.render import wording
+from services.notifier.render.cleaned import cleaned
 
 LONGEST_SUBJECT = 160
 _COLUMNS = 76
@@ -40,7 +40,7 @@ class RenderedEmail(NamedTuple):
 
 def render_email(message: AlertMessage, now: datetime) -> RenderedEmail:
     """The mail that tells of `message`, sent at `now`."""
-    message = _clean(message)
+    message = cleaned(message)
     html = _template().render(
         message=message,
         title=_subject(message),
@@ -53,29 +53,6 @@ def render_email(message: AlertMessage, now: datetime) -> RenderedEmail:
         colour=_COLOUR,
     )
     return RenderedEmail(_subject(message), "\n".join(_lines(message, now)) + "\n", html)
-
-
-def _clean(message: AlertMessage) -> AlertMessage:
-    """Messages are composed clean; one that was not must not reach a header or a page."""
-    return message.model_copy(
-        update={
-            "title": clean.line(message.title, 300),
-            "source": clean.line(message.source, 200),
-            "url": safe_link(message.url),
-            "excerpts": tuple(map(_clean_excerpt, message.excerpts)),
-        }
-    )
-
-
-def _clean_excerpt(excerpt: Excerpt) -> Excerpt:
-    sentence = tuple((clean.piece(text), is_hit) for text, is_hit in excerpt.sentence)
-    return excerpt.model_copy(
-        update={
-            "before": clean.piece(excerpt.before),
-            "sentence": sentence,
-            "after": clean.piece(excerpt.after),
-        }
-    )
 
 
 def _subject(message: AlertMessage) -> str:

@@ -13,9 +13,9 @@ from typing import Any
 from schemas.rule import Severity
 from services.notifier import clean
 from services.notifier.excerpts import Excerpt
-from services.notifier.links import safe_link
 from services.notifier.message import AlertMessage
 from services.notifier.render import wording
+from services.notifier.render.cleaned import cleaned
 
 Block = dict[str, Any]
 
@@ -36,6 +36,7 @@ _SIGN = {
 
 def render_slack(message: AlertMessage, now: datetime) -> dict[str, Any]:
     """The JSON payload; without its `blocks` it is still a whole, plain alert."""
+    message = cleaned(message)
     return {
         "text": _fallback(message),
         "blocks": list(_blocks(message, now)),
@@ -66,7 +67,7 @@ def _header(message: AlertMessage) -> Block:
 
 
 def _linked_headline(message: AlertMessage) -> str:
-    url = safe_link(message.url)
+    url = message.url
     title = _escaped(message.title, 600)
     # `safe_link` leaves `&` alone; in Slack's markup it has to be written out.
     return f"*<{url.replace('&', '&amp;')}|{title}>*" if url else f"*{title}*"

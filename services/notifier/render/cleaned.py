@@ -1,0 +1,51 @@
+"""A message as it may be shown, whoever made it. PURE.
+
+`compose` makes messages clean. One that was made or stored otherwise must not steer a
+terminal, break a header or fill a page either, so every renderer begins here.
+"""
+
+from services.notifier import clean
+from services.notifier.excerpts import LONGEST_NEIGHBOUR, LONGEST_SENTENCE, MOST_EXCERPTS, Excerpt
+from services.notifier.links import safe_link
+from services.notifier.message import LONGEST_NAME, LONGEST_TITLE, AlertMessage, MatchedRule
+
+# Pieces that mark what was left out come on top.
+_LONGEST_SHOWN = LONGEST_SENTENCE + 100
+
+
+def cleaned(message: AlertMessage) -> AlertMessage:
+    """`message` with every text that is shown clean and within its limit."""
+    return message.model_copy(
+        update={
+            "title": clean.line(message.title, LONGEST_TITLE) or "(no headline)",
+            "source": clean.line(message.source, LONGEST_NAME),
+            "host": clean.line(message.host or "", LONGEST_NAME) or None,
+            "url": safe_link(message.url),
+            "rules": tuple(map(_rule, message.rules)),
+            "excerpts": tuple(map(_excerpt, message.excerpts[:MOST_EXCERPTS])),
+        }
+    )
+
+
+def _rule(rule: MatchedRule) -> MatchedRule:
+    return rule.model_copy(update={"name": clean.line(rule.name, LONGEST_NAME) or rule.rule_id})
+
+
+def _excerpt(excerpt: Excerpt) -> Excerpt:
+    return excerpt.model_copy(
+        update={
+            "before": clean.line(excerpt.before, LONGEST_NEIGHBOUR),
+            "sentence": _sentence(excerpt.sentence),
+            "after": clean.line(excerpt.after, LONGEST_NEIGHBOUR),
+        }
+    )
+
+
+def _sentence(pieces: tuple[tuple[str, bool], ...]) -> tuple[tuple[str, bool], ...]:
+    shown: list[tuple[str, bool]] = []
+    left = _LONGEST_SHOWN
+    for text, is_hit in pieces:
+        if left > 0:
+            shown.append((clean.cut(clean.piece(text[: left * 2]), left), is_hit))
+            left -= len(shown[-1][0])
+    return tuple(piece for piece in shown if piece[0])

@@ -1,0 +1,88 @@
+"""Where alerts arrive: a server for Slack's incoming webhooks and an SMTP server."""
+
+import asyncio
+import json
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+
+from aiohttp import web
+from aiosmtpd.controller import UnthreadedController
+from aiosmtpd.smtp import SMTP, Envelope, Session
+
+
+@dataclass(slots=True)
+class SlackInbox:
+    """Payloads that were accepted, as text; `answers` are given before any is accepted."""
+
+    url: str = ""
+    received: list[str] = field(default_factory=list)
+    answers: deque[int] = field(default_factory=deque)
+    refused: int = 0
+
+    async def take(self, request: web.Request) -> web.Response:
+        """What Slack does with a post."""
+        payload: dict[str, Any] = await request.json()
+        if self.answers:
+            self.refused += 1
+            return web.Response(status=self.answers.popleft(), text="internal_error")
+        self.received.append(json.dumps(payload, ensure_ascii=False))
+        return web.Response(text="ok")
+
+    def holding(self, *parts: str) -> list[str]:
+        """The payloads that hold all of these."""
+        return [payload for payload in self.received if all(part in payload for part in parts)]
+
+
+@asynccontextmanager
+async def slack_inbox() -> AsyncIterator[SlackInbox]:
+    """A running inbox."""
+    inbox = SlackInbox()
+    app = web.Application()
+    app.router.add_post("/services/T0/B0/secret-part", inbox.take)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    inbox.url = f"http://127.0.0.1:{runner.addresses[0][1]}/services/T0/B0/secret-part"
+    try:
+        yield inbox
+    finally:
+        await runner.cleanup()
+
+
+@dataclass(slots=True)
+class MailInbox:
+    """Mails that were accepted."""
+
+    port: int = 0
+    received: list[EmailMessage] = field(default_factory=list)
+
+    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
+        self, _server: SMTP, _session: Session, envelope: Envelope
+    ) -> str:
+        """Accept a mail."""
+        assert isinstance(envelope.content, bytes)
+        mail = message_from_bytes(envelope.content, policy=policy.default)
+        assert isinstance(mail, EmailMessage)
+        self.received.append(mail)
+        return "250 OK"
+
+
+@asynccontextmanager
+async def mail_inbox() -> AsyncIterator[MailInbox]:
+    """A running SMTP server that accepts everything."""
+    inbox = MailInbox()
+    controller = UnthreadedController(
+        inbox, hostname="127.0.0.1", port=0, loop=asyncio.get_running_loop()
+    )
+    server = await controller._create_server()
+    inbox.port = server.sockets[0].getsockname()[1]
+    try:
+        yield inbox
+    finally:
+        server.close()
+        await server.wait_closed()

@@ -1,0 +1,47 @@
+"""A test as a timeline: publish, expect in order with deadlines, and prove absence."""
+
+from dataclasses import dataclass, field
+
+from tests.pipeline.inboxes import SlackInbox
+from tests.pipeline.newsroom_desk import NewsroomDesk
+from tests.pipeline.wirewatch_process import WirewatchProcess, until
+
+
+@dataclass(slots=True)
+class Timeline:
+    """What is published in a newsroom, and what arrives in a Slack channel."""
+
+    newsroom: NewsroomDesk
+    wirewatch: WirewatchProcess
+    slack: SlackInbox
+    published: set[str] = field(default_factory=set)
+    expected: int = 0
+
+    async def publish(self, feed: str, title: str, body: list[str], **details: object) -> str:
+        """Publish an article; its URL."""
+        url = await self.newsroom.publish(feed, title, body, **details)
+        self.published.add(url)
+        return url
+
+    async def expect(self, *parts: str, within: float = 20.0) -> str:
+        """The next alert arrives within so many seconds and holds all of these."""
+        self.expected += 1
+
+        async def arrived() -> bool:
+            return len(self.slack.received) >= self.expected
+
+        await until(arrived, f"an alert with {parts}", within)
+        payload = self.slack.received[self.expected - 1]
+        missing = [part for part in parts if part not in payload]
+        assert not missing, f"{missing} not in {payload}"
+        return payload
+
+    async def expect_nothing_more(self) -> None:
+        """Everything published was read, matched and delivered, and no other alert came."""
+        await until(self.at_rest, f"rest: {self.published}")
+        assert len(self.slack.received) == self.expected, self.slack.received[self.expected :]
+
+    async def at_rest(self) -> bool:
+        """Whether every feed was polled since its last change, and all of it is worked off."""
+        state = await self.newsroom.state()
+        return bool(state["all_polled"]) and await self.wirewatch.handled(self.published)
