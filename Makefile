@@ -4,8 +4,61 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo test lint unit run lock clean
+.PHONY: help demo run test lint types layers unit bench lock clean
 
 help: ## this list
 	@echo "Wirewatch: make TARGET [ARGS=…]"
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/runtime ## the pipeline at work on a bundled newsroom (ARGS=--once ends by itself)
+	@$(BIN)/wirewatch demo $(ARGS)
+
+run: .venv/runtime ## wirewatch run (ARGS="--config DIR --state DIR")
+	@$(BIN)/wirewatch run $(ARGS)
+
+test: lint types layers unit ## everything: lint, types, layers, unit, contract, pipeline, chaos
+
+lint: .venv/dev ## ruff
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: .venv/dev ## mypy, strict
+	$(BIN)/mypy
+
+layers: .venv/dev ## import-linter: who may import whom
+	$(BIN)/lint-imports
+
+unit: .venv/dev ## pytest (ARGS=tests/engine, ARGS="-k kill", …)
+	$(BIN)/pytest -n 3 --dist worksteal $(ARGS)
+
+bench: .venv/dev ## the benchmarks, one table each
+	$(BIN)/python -m bench $(ARGS)
+
+lock: ## write the lock files anew from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --group build -o requirements.lock $(LOCK)
+	uv pip compile pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock $(LOCK)
+
+clean: ## remove the environment and everything that was generated
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+LOCK := --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --quiet
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.venv/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "Wirewatch needs Python 3.11 to 3.13; name one: make PYTHON=python3.12 …"; exit 1; }
+	@echo "Creating .venv …"
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/runtime: .venv/python requirements.lock pyproject.toml
+	@echo "Installing what Wirewatch needs (about a minute, once) …"
+	@$(INSTALL) --require-hashes -r requirements.lock
+	@$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev: .venv/runtime requirements-dev.lock
+	@echo "Installing what the tests need …"
+	@$(INSTALL) --require-hashes -r requirements-dev.lock
+	@touch $@

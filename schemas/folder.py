@@ -26,9 +26,14 @@ def _check_id(value: str) -> str:
 
 
 def _check_http_url(value: str) -> str:
-    parts = urlsplit(value)
+    wrong = "a URL starts with http:// or https:// and names a host"
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        # Its own message repeats part of the URL, which may hold a secret.
+        raise ValueError(wrong) from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("a URL starts with http:// or https:// and names a host")
+        raise ValueError(wrong)
     if parts.username is not None or parts.password is not None:
         raise ValueError("a URL must not carry a user name or password")
     return value

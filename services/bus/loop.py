@@ -126,7 +126,9 @@ async def run_stage(  # noqa: PLR0913 - all that tells one stage from another
     is done. Waits for what is away. Raises TooMuchPoisonError, OffsetOutOfRangeError,
     FencedError and what joining raises; nothing undone is committed then.
     """
-    loop = _Loop(bus, topic, group, handler, on_event, stop, batch_size, policy or LoopPolicy())
+    policy = policy or LoopPolicy()
+    dead_letters = policy.dead_letters or dead_letters_of(topic)
+    loop = _Loop(bus, topic, group, handler, on_event, stop, batch_size, policy, dead_letters)
     await loop.run()
 
 
@@ -144,6 +146,7 @@ class _Loop:
     stop: asyncio.Event
     batch_size: int
     policy: LoopPolicy
+    dead_letters: Topic
     done: dict[int, Record] = field(default_factory=dict)
     """The last record of each partition that is done and not committed."""
 
@@ -211,17 +214,16 @@ class _Loop:
         raise AssertionError("counting never ends")
 
     async def _put_aside(self, bad: Bad) -> None:
-        dead_letters = self.policy.dead_letters or dead_letters_of(self.topic)
-        letters = await self.bus.tail(dead_letters, self.policy.poison.letters_to_read)
+        letters = await self.bus.tail(self.dead_letters, self.policy.poison.letters_to_read)
         record = bad.record
         recent = offsets_of(letters, record.topic, record.partition)
         match judge(recent, record.offset, self.policy.poison):
             case Stop(reason):
-                raise TooMuchPoisonError(_farewell(bad, reason, dead_letters))
+                raise TooMuchPoisonError(_farewell(bad, reason, self.dead_letters))
             case Continue():
                 log.error("record put aside", error=bad.error, **_place(record))
-                if not is_put_aside(bad, letters, dead_letters):
-                    await self.bus.send(dead_letter_of(bad, dead_letters))
+                if not is_put_aside(bad, letters, self.dead_letters):
+                    await self.bus.send(dead_letter_of(bad, self.dead_letters))
             case verdict:
                 assert_never(verdict)
 

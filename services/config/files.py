@@ -14,7 +14,7 @@ from pathlib import Path
 
 from services.config.items import Kind
 from services.config.problem import Problem
-from services.config.wording import did_you_mean
+from services.config.wording import nearest
 
 MAX_BYTES = 5_000_000
 """Far more than people write: some ten thousand rules."""
@@ -95,7 +95,8 @@ def _is_yaml(name: str) -> bool:
 
 def _stray(name: str) -> Problem:
     stem, _, _ = name.rpartition(".")
-    expected = did_you_mean(name, [f"{each}.yaml" for each in _STEMS])
+    near = nearest(stem, _STEMS)
+    expected = f'; did you mean "{near}.yaml"?' if near else ""
     if stem.casefold() in {"rule", "rules"}:
         expected = "; rules belong into the folder rules/"
     return Problem(name, None, f"this file is not read{expected}", "warning")

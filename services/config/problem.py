@@ -25,7 +25,9 @@ class Problem:
     level: Level = "error"
 
     def __str__(self) -> str:
-        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        # A file name may hold bytes that are not UTF-8; printing must not fail on them.
+        file = self.file.encode("utf-8", "replace").decode()
+        place = file if self.line is None else f"{file}:{self.line}"
         warning = "warning: " if self.level == "warning" else ""
         return f"{place}: {warning}{self.message}"
 

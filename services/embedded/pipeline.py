@@ -254,6 +254,7 @@ def polling_policy(settings: Settings) -> PollingPolicy:
         ),
         limits=_limits(FEED_LIMITS, settings, settings.feed_max_bytes),
         first_fetch_window=timedelta(hours=settings.first_fetch_window_hours),
+        first_page_retry=timedelta(seconds=settings.page_retry_first_seconds),
     )
 
 

@@ -14,7 +14,10 @@ from services.engine.characters import without_placeholders
 from services.engine.sentences import paragraph_spans, sentence_spans
 from services.engine.words import Word, cut
 
-_CHUNK = re.compile(r"\S+")
+# Punctuation that joins nothing separates like white space: shorter pieces are known from
+# before more often. A comma before a digit may be part of a number.
+_BREAKS = r"\s()\[\]{};:!?“”„«»…—–，。、！？；：（）《》「」『』【】"
+_CHUNK = re.compile(rf"[^,{_BREAKS}]+(?:[,，](?=\d)[^,{_BREAKS}]+)*")
 
 
 class Layer:

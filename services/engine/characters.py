@@ -63,9 +63,9 @@ def is_letter(char: str) -> bool:
 
 def is_word_character(char: str) -> bool:
     """A letter, digit or mark; wildcards count, for they stand for such."""
-    if char in (ANY_STAR, ANY_ONE):
-        return True
-    return category(char)[0] in "LNM" and char not in APOSTROPHES
+    if char.isalnum():
+        return char not in APOSTROPHES
+    return is_mark(char) or char in (ANY_STAR, ANY_ONE)
 
 
 def drops_marks(base: str) -> bool:
@@ -89,10 +89,10 @@ def is_hebrew_letter(char: str) -> bool:
 
 
 def is_cut(char: str) -> bool:
-    """Of a script written without spaces: each character is a word."""
-    return _CUT.match(char) is not None
+    """Of a script written without spaces: each character is a word. Digits make numbers."""
+    return not char.isascii() and _CUT.match(char) is not None and not char.isdecimal()
 
 
 def is_hangul(char: str) -> bool:
     """A Hangul syllable or letter: each is a word, terms begin at a word start."""
-    return _HANGUL.match(char) is not None
+    return not char.isascii() and _HANGUL.match(char) is not None

@@ -61,7 +61,7 @@ class Document:
         for field in self._fields(scope):
             text = self.texts[field]
             places: Sequence[Place] = places_of(term, text, clitics=clitics)
-            if scope is TextField.LEAD:
+            if scope is TextField.LEAD and field is ArticleField.BODY:
                 places = [place for place in places if text.paragraphs[place[0]] == 0]
             if places:
                 found[field] = places

@@ -262,14 +262,18 @@ class _Parser:
     def _metadata(self) -> Node:
         if self._place.in_field:
             self._cursor.fail("a field cannot stand inside a field", self._cursor.start)
-        return read_metadata(self._cursor, self._spend)
+        outside = self._deeper(self._cursor.start)
+        node = read_metadata(self._cursor, self._spend)
+        self._place = outside
+        return node
 
     def _list(self) -> Node:
         token = self._cursor.take()
         name, start = token.text, token.start
         if name not in self._place.lists:
             self._cursor.fail(
-                f'there is no saved list "{name}"; to search for the text, put it in quotes', start
+                f'there is no saved list "{name[:80]}"; to search for the text, put it in quotes',
+                start,
             )
         if name in self._place.names:
             self._cursor.fail(f'the saved list "{name}" uses itself', start)

@@ -18,9 +18,12 @@ Place = tuple[int, int]
 def places_of(term: Term, text: Text, *, clitics: bool) -> tuple[Place, ...]:
     """All occurrences of `term` in `text`."""
     layer = text.exact if term.exact else text.folded
-    accepted = [_spellings(word, layer, clitics=clitics and not term.exact) for word in term.words]
-    if not all(accepted):
-        return ()
+    accepted: list[Sequence[str]] = []
+    for word in term.words:
+        spellings = _spellings(word, layer, clitics=clitics and not term.exact)
+        if not spellings:
+            return ()
+        accepted.append(spellings)
     anchor = min(range(len(accepted)), key=lambda number: _count(layer, accepted[number]))
     found = (
         (number - anchor, number - anchor + len(accepted) - 1)

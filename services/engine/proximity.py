@@ -7,7 +7,7 @@ on sorted ends, so that two very common words do not cost their product.
 
 import sys
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from services.engine.analysis import Text
@@ -37,6 +37,16 @@ def alone(
     reach = _Reach(link, text, before=not link.ordered)
     near = set(reach.near_some(wanted, unwanted)) | _overlapped(wanted, unwanted)
     return [place for place in wanted if place not in near]
+
+
+def closest(ones: Sequence[Place], others: Sequence[Place], text: Text) -> int | None:
+    """The fewest words between two of them in one paragraph; None if none are in one."""
+    anywhere = _Reach(Link(Unit.PARAGRAPH), text)
+    near = anywhere.near_some(ones, others)
+    firsts = [first for first, _ in others]
+    lasts = sorted(last for _, last in others)
+    gaps = [gap for place in near for gap in anywhere.gaps(place, firsts, lasts)]
+    return min(gaps, default=None)
 
 
 def _overlapped(wanted: Sequence[Place], unwanted: Sequence[Place]) -> set[Place]:
@@ -73,6 +83,14 @@ class _Reach:
             if (self.before and self._reaches_back(place, lasts))
             or (self.after and self._reaches_on(place, firsts))
         ]
+
+    def gaps(self, place: Place, firsts: Sequence[int], lasts: Sequence[int]) -> Iterator[int]:
+        """The words between `place` and the nearest end on each side within its unit."""
+        before, after = bisect_left(lasts, place[0]) - 1, bisect_right(firsts, place[1])
+        if before >= 0 and self._is_near(lasts[before], place[0]):
+            yield place[0] - lasts[before] - 1
+        if after < len(firsts) and self._is_near(place[1], firsts[after]):
+            yield firsts[after] - place[1] - 1
 
     @property
     def _units(self) -> Sequence[int]:

@@ -68,7 +68,8 @@ def _goes_on(text: str, match: re.Match[str], start: int, end: int) -> bool:
     if match["mark"] == "." and _is_abbreviation(text, max(start, match.start() - _WINDOW), match):
         return True
     following = text[match.end() : min(end, match.end() + _WINDOW)].lstrip()[:1]
-    return following != "" and unicodedata.category(following) == "Ll"
+    # Georgian letters are lower case to Unicode, but have no title case and begin sentences.
+    return unicodedata.category(following or " ") == "Ll" and following != following.title()
 
 
 def _is_abbreviation(text: str, start: int, match: re.Match[str]) -> bool:

@@ -68,12 +68,10 @@ class TermReader:
     def _check_wildcards(self, word: str, offset: int) -> None:
         wildcards = [place for place, char in enumerate(word) if char in "*?"]
         if wildcards and wildcards[0] < MIN_STEM:
-            self._fail(
-                f'"{word}": at least {MIN_STEM} letters must stand before a wildcard, as in "syr*"',
-                offset,
-            )
+            few = f"at least {MIN_STEM} letters must stand before a wildcard, as in syr*"
+            self._fail(f'"{word[:40]}": {few}', offset)
         if len(wildcards) > MAX_WILDCARDS:
-            self._fail(f'"{word}": at most {MAX_WILDCARDS} wildcards in a word', offset)
+            self._fail(f'"{word[:40]}": at most {MAX_WILDCARDS} wildcards in a word', offset)
 
     def _fail(self, message: str, offset: int) -> NoReturn:
         raise RuleError(message, offset, self._query)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NoReturn
 
-from services.engine.characters import is_hebrew_letter
+from services.engine.characters import IGNORABLE, is_hebrew_letter
 from services.engine.errors import RuleError
 from services.engine.query import MetaField, TextField
 
@@ -67,6 +67,9 @@ _CLOSES = {
     "」": "」",
 }
 _FIELD = re.compile(r"([^\W\d_]+):")
+# Invisible characters around words and operators, as copying from a right-to-left page
+# leaves them: they must not make AND a word, or keep a minus from excluding.
+_LOOSE = re.compile(rf"(?<![^\s()|]){IGNORABLE.pattern}+|{IGNORABLE.pattern}+(?![^\s()|])")
 _OPERATOR = re.compile(r"(AND|OR|NOT)|(O?NEAR)(?:/.*)?|(ATLEAST)(?:/.*)?", re.DOTALL)
 _KINDS = {kind.name: kind for kind in (Kind.AND, Kind.OR, Kind.NOT, Kind.ATLEAST)}
 _EXACT = "exact"
@@ -80,7 +83,7 @@ def tokens_of(query: str) -> list[Token]:
 class _Lexer:
     def __init__(self, query: str) -> None:
         self.query = query
-        self.text = query.translate(_ASCII_FORMS)
+        self.text = _LOOSE.sub(_blanks, query.translate(_ASCII_FORMS))
         self.place = 0
         self.tokens: list[Token] = []
 
@@ -231,6 +234,10 @@ class _Lexer:
         word = self.query[self.place : end]
         is_or = word == "OR" and ")" in stops and "|" in stops
         self._add(Kind.OR if is_or else Kind.VALUE, end, word, self.place)
+
+
+def _blanks(match: re.Match[str]) -> str:
+    return " " * len(match.group())
 
 
 def _operator_kind(operator: re.Match[str]) -> Kind:

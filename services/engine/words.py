@@ -6,10 +6,10 @@ equal is `folding`'s business; paragraphs and sentences are not known here.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
+from unicodedata import is_normalized, normalize
 
 from services.engine.characters import (
     APOSTROPHES,
@@ -78,18 +78,18 @@ _cached_cut = lru_cache(maxsize=65536)(_cut)
 
 def _normalised(chunk: str) -> list[_Char]:
     """The characters in NFKC, ignorable ones removed, apostrophes all alike."""
-    if chunk.isascii():
+    if chunk.isascii() or (is_normalized("NFKC", chunk) and not IGNORABLE.search(chunk)):
         return [
-            _Char("'" if char == "`" else char, place, place + 1)
+            _Char("'" if char in APOSTROPHES else char, place, place + 1)
             for place, char in enumerate(chunk)
         ]
     return [char for cluster in _clusters(_visible(chunk)) for char in _composed(cluster)]
 
 
 def _visible(chunk: str) -> Iterator[_Char]:
-    before = ""
+    before = " "
     for place, char in enumerate(chunk):
-        if char == ZWNJ and before and is_arabic(before):
+        if char == ZWNJ and is_arabic(before) and (is_letter(before) or is_mark(before)):
             yield _Char(" ", place, place + 1)
         elif char in APOSTROPHES:
             # Before NFKC, which takes the acute accent apart into a space and a mark.
@@ -115,7 +115,7 @@ def _clusters(chars: Iterator[_Char]) -> Iterator[list[_Char]]:
 
 def _composed(cluster: list[_Char]) -> Iterator[_Char]:
     start, end = cluster[0].start, cluster[-1].end
-    text = unicodedata.normalize("NFKC", "".join(char.char for char in cluster))
+    text = normalize("NFKC", "".join(char.char for char in cluster))
     for char in text:
         yield _Char("'" if char in APOSTROPHES else char, start, end)
 

@@ -310,4 +310,6 @@ def _is_encodable(text: str) -> bool:
 
 
 def _describe(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:300]
+    # A socket factory's refusal has no error number, so aiohttp's own text omits it.
+    cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
+    return f"{type(error).__name__}: {cause}"[:300]

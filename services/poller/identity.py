@@ -16,13 +16,13 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from services.poller.parse import FeedEntry
 
 _TRACKING = re.compile(
-    r"utm_\w+|mc_[ce]id|[fg]clid|dclid|msclkid|yclid|twclid|igshid|gbraid|wbraid|_ga|_gl|_hs\w+"
+    r"utm_\w+|mc_[ce]id|fbclid|gclid|dclid|msclkid|yclid|twclid|igshid|gbraid|wbraid|_ga|_gl|_hs\w+"
     r"|ocid|cmpid|at_(?:medium|campaign|custom\d)|traffic_source|ito|ns_\w+|xtor|wt_mc|cmp"
     r"|guccounter|guce_\w+|__twitter_impression",
     re.IGNORECASE,
 )
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-# The surest first: the first alias names a new article, the first that was seen decides.
+# The surest first: the first alias names a new article, the first that was seen an edited one.
 _ORDER = ("guid", "path", "link", "entry", "text")
 
 
@@ -69,9 +69,9 @@ def classify(
     hits = [seen[alias] for alias in ordered if alias in seen]
     if not hits:
         return New(article_id(feed_id, ordered[0]))
-    if hits[0].text_hash == text_hash:
-        return Known(hits[0].article_id)
-    return Edited(hits[0].article_id)
+    # An alias that another entry once shared may lead to that one's article; the text tells.
+    same_text = next((hit for hit in hits if hit.text_hash == text_hash), None)
+    return Known(same_text.article_id) if same_text else Edited(hits[0].article_id)
 
 
 def article_id(feed_id: str, alias: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from lxml import etree, html
 
 from services.poller.breaks import mark_breaks, settled
-from services.poller.text import has_markup, paragraphs
+from services.poller.text import decoded, has_tags, paragraphs
 
 BLOCKS = frozenset(
     [
@@ -42,9 +42,11 @@ def readable(
     text: str, prune: Callable[[html.HtmlElement], None] = lambda tree: None
 ) -> tuple[str, ...]:
     """The paragraphs of a text that may be HTML, after `prune` removed what is no text."""
-    if not has_markup(text):
-        return paragraphs(text)
-    tree = parse_html(text)
+    # A text with entities and no tag is plain, or HTML that was escaped twice.
+    source = text if has_tags(text) else decoded(text)
+    if not has_tags(source):
+        return paragraphs(source)
+    tree = parse_html(source)
     if tree is None:
         return ()
     prune(tree)

@@ -64,6 +64,7 @@ class PollingPolicy:
     schedule: Policy
     limits: FetchLimits
     first_fetch_window: timedelta
+    first_page_retry: timedelta = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,10 @@ class FeedPoller:
         article = Article.decode(retry.article)
         page = await self._around.reader.read(article.url or "")
         now = self._around.clock()
-        due = schedule.page_retry_due(retry.attempt + 1, article.seen_at)
+        # Attempt 0 is the poll itself; this was attempt + 1, what follows is one more.
+        due = schedule.page_retry_due(
+            retry.attempt + 2, article.seen_at, self._policy.first_page_retry
+        )
         if isinstance(page, PageText):
             await self._publish(with_page(article, page, now))
         async with self._around.database.write() as tx:
@@ -174,7 +178,7 @@ class FeedPoller:
         sighting = Sighting(who.article_id, who.first_seen_at, self._around.clock())
         article = article_of(feed, sighted.entry, page, sighting, feed_lang)
         await self._publish(article)
-        due = schedule.page_retry_due(1, sighting.seen_at)
+        due = schedule.page_retry_due(1, sighting.seen_at, self._policy.first_page_retry)
         if isinstance(page, NoPageText) and article.text is TextOrigin.SUMMARY:
             log.warning("page not read", feed=feed.id, reason=page.reason.value, url=article.url)
             if page.worth_another_try and due is not None:

@@ -21,11 +21,16 @@ _PRUNABLE = BLOCKS - {"body", "h1", "main", "article", "table", "tbody", "thead"
 
 
 def prune_related(tree: html.HtmlElement) -> None:
-    """Removes from `tree` the innermost blocks that are nothing but a link."""
+    """Empties the innermost blocks of `tree` that are nothing but a link.
+
+    The empty block stays, because it keeps the text before and after it apart.
+    """
     for block in _blocks_with_links(tree):
-        if _is_link_only(block):
-            _drop_label_before(block)
-            _drop(block)
+        label = _label_before(block)
+        if _is_link_only(block, labelled=label is not None):
+            block.clear(keep_tail=True)  # type: ignore[call-arg]  # missing in lxml-stubs
+            if label is not None:
+                label.clear(keep_tail=True)  # type: ignore[call-arg]
 
 
 def _blocks_with_links(tree: html.HtmlElement) -> Iterable[etree._Element]:
@@ -43,7 +48,7 @@ def _leads_away(link: etree._Element) -> bool:
     return bool(target) and not target.startswith("#")
 
 
-def _is_link_only(block: etree._Element) -> bool:
+def _is_link_only(block: etree._Element, labelled: bool) -> bool:
     if any(inner.tag in BLOCKS for inner in block.iterdescendants()):
         return False
     links = [_text(link).split() for link in block.iter("a") if _leads_away(link)]
@@ -52,7 +57,7 @@ def _is_link_only(block: etree._Element) -> bool:
     outside = _TAG.sub("", " ".join(_outside_links(block).split()))
     if is_label(outside):
         return True
-    return not any(map(str.isalnum, outside)) and _are_headlines(links)
+    return not any(map(str.isalnum, outside)) and (labelled or _are_headlines(links))
 
 
 def _are_headlines(links: list[list[str]]) -> bool:
@@ -74,24 +79,13 @@ def _pieces_outside(element: etree._Element) -> Iterable[str]:
         yield child.tail or ""
 
 
-def _drop_label_before(block: etree._Element) -> None:
+def _label_before(block: etree._Element) -> etree._Element | None:
+    """The block right before `block`, if it only announces what follows."""
     before = block.getprevious()
-    if before is not None and not (before.tail or "").strip() and is_label(_text(before)):
-        _drop(before)
+    if before is None or before.tag not in BLOCKS or (before.tail or "").strip():
+        return None
+    return before if is_label(_text(before)) else None
 
 
 def _text(element: etree._Element) -> str:
     return " ".join("".join(map(str, element.itertext())).split())
-
-
-def _drop(element: etree._Element) -> None:
-    """Removes an element and keeps the text that follows it."""
-    parent = element.getparent()
-    if parent is None:
-        return
-    before, tail = element.getprevious(), element.tail or ""
-    if before is not None:
-        before.tail = (before.tail or "") + tail
-    else:
-        parent.text = (parent.text or "") + tail
-    parent.remove(element)

@@ -44,13 +44,17 @@ def clean_title(text: str) -> str:
 
     Feeds escape titles twice, so an entity that remains is decoded once more.
     """
-    decoded = html.unescape(text) if _ENTITY.search(text) else text
-    return clean(_without_tags(decoded))
+    return clean(_without_tags(decoded(text)))
 
 
-def has_markup(text: str) -> bool:
+def has_tags(text: str) -> bool:
     """Whether `text` has to be read as HTML."""
-    return bool(_TAG.search(text) or _ENTITY.search(text))
+    return bool(_TAG.search(text))
+
+
+def decoded(text: str) -> str:
+    """`text` with its entities decoded, once."""
+    return html.unescape(text) if _ENTITY.search(text) else text
 
 
 def paragraphs(text: str) -> tuple[str, ...]:

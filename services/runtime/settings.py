@@ -74,6 +74,12 @@ class Settings(BaseSettings):
     page_deadline_seconds: float = Field(
         5, gt=0, le=60, description="for telling an article's text from its page"
     )
+    page_retry_first_seconds: float = Field(
+        60,
+        gt=0,
+        le=86_400,
+        description="a page that could not be read is tried again after 1, 5, 30 and 120 times this",
+    )
     text_workers: int = Field(
         2, ge=1, le=64, description="processes that parse feeds and read pages"
     )

@@ -14,6 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from schemas.topics import Topic
+from services.bus import sqlite, sqlite_consumer
 from services.bus.errors import BusFileError, BusInUseError, FencedError
 from services.bus.port import BusUnavailableError, OffsetOutOfRangeError, Outgoing, Record
 from services.bus.sqlite import SqliteBus, open_bus
@@ -276,19 +277,42 @@ async def test_a_sender_waits_for_the_slowest_declared_group(path: Path) -> None
         assert text_of(await bus.tail(topic, 9)) == "abcd"
 
 
-async def test_a_held_back_sender_says_once_for_whom_it_waits(path: Path) -> None:
+async def held_back_until_read(bus: SqliteBus, values: str) -> None:
+    """Send one record for each letter at the same time, all held back by one before."""
+    await bus.send(Outgoing(TOPIC, "k", b"first"))
+    sends = [asyncio.create_task(bus.send(outgoing)) for outgoing in letters(TOPIC, values)]
+    for send in sends:
+        await until_waiting(send, bus, TOPIC)
+    async with bus.consume(TOPIC, "declared") as consumer:
+        for _ in range(1 + len(values)):
+            await consumer.commit((await take(consumer, 1))[0])
+    await asyncio.wait_for(asyncio.gather(*sends), PATIENCE)
+
+
+async def test_held_back_senders_say_once_for_whom_they_wait_and_again_the_next_time(
+    path: Path,
+) -> None:
     async with open_bus(path, max_backlog=0) as bus:
-        await bus.send(Outgoing(TOPIC, "k", b"a"))
         with capture_logs() as logs:
-            sends = [asyncio.create_task(bus.send(o)) for o in letters(TOPIC, "bcd")]
-            for send in sends:
-                await until_waiting(send, bus, TOPIC)
-            async with bus.consume(TOPIC, "declared") as consumer:
-                for _ in range(4):
-                    await consumer.commit((await take(consumer, 1))[0])
-            await asyncio.wait_for(asyncio.gather(*sends), PATIENCE)
-    (waits,) = [entry for entry in logs if entry["log_level"] == "warning"]
-    assert (waits["topic"], waits["group"], waits["backlog"]) == ("news", "declared", 1)
+            await held_back_until_read(bus, "bcd")
+            await held_back_until_read(bus, "fg")
+    waits = [entry for entry in logs if entry["log_level"] == "warning"]
+    assert [(w["topic"], w["group"], w["backlog"]) for w in waits] == [("news", "declared", 1)] * 2
+
+
+async def test_within_a_process_nobody_waits_for_the_next_look(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (sqlite, sqlite_consumer):
+        monkeypatch.setattr(module, "LOOK_AGAIN_SECONDS", 10 * PATIENCE)
+    async with open_bus(path, max_backlog=0) as bus, bus.consume(TOPIC, "declared") as consumer:
+        for _ in range(100):
+            fetching = asyncio.create_task(consumer.fetch(1, 10 * PATIENCE))
+            sending = asyncio.gather(*(bus.send(outgoing) for outgoing in letters(TOPIC, "ab")))
+            async with asyncio.timeout(PATIENCE):
+                await consumer.commit((await fetching)[-1])
+                await consumer.commit((await take(consumer, 1))[-1])
+                await sending
 
 
 async def test_a_held_back_sender_can_be_cancelled(path: Path) -> None:
@@ -390,6 +414,21 @@ async def test_a_file_locked_for_long_is_unavailable_and_comes_back(
     blocker.close()
     await bus.send(Outgoing(TOPIC, "k", b"b"))
     assert text_of(await bus.tail(TOPIC, 9)) == "b"
+
+
+async def test_a_failed_transaction_does_not_block_other_processes(
+    bus: SqliteBus, path: Path
+) -> None:
+    def fail(connection: sqlite3.Connection) -> None:
+        connection.execute("DELETE FROM records")
+        raise ZeroDivisionError
+
+    await bus.send(Outgoing(TOPIC, "k", b"a"))
+    with pytest.raises(ZeroDivisionError):
+        await bus._parts.writer.run(fail)
+    async with open_bus(path) as other:
+        await other.send(Outgoing(TOPIC, "k", b"b"))
+        assert text_of(await other.tail(TOPIC, 9)) == "ab"
 
 
 async def test_a_key_that_is_no_text_fails_alone(bus: SqliteBus) -> None:

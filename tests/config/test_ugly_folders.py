@@ -1,6 +1,6 @@
-"""Folders with mistakes, and the exact lines their author gets."""
+"""Files with mistakes, what they say of each other, and the exact lines their author gets."""
 
-from collections.abc import Mapping
+import os
 from pathlib import Path
 
 import pytest
@@ -9,41 +9,9 @@ from schemas.folder import ConsoleSpec, SlackSpec
 from schemas.rule import Severity
 from services.config import files
 from services.config.folder import Broken, Folder, read_folder
+from tests.config.written_folder import GOOD, told, write
 
-Files = Mapping[str, str | bytes | None]
-
-GOOD: Files = {
-    "feeds.yaml": "feeds:\n  - id: bbc\n    url: https://bbc.example/rss\n",
-    "rules/iran.yaml": "rules:\n  - id: iran\n    query: Iran\n    tags: [me]\n",
-    "channels.yaml": "channels:\n  - id: console\n    type: console\n",
-    "subscriptions.yaml": "subscriptions:\n  - id: all\n    channel: console\n    rules: all\n",
-}
-SECRET = "put the secret in a variable and write {env: NAME}, or in a file: {file: PATH}"
-BAD_ID = (
-    "an id is 1 to 80 lower-case letters, digits, dots, dashes or underscores, "
-    "starting with a letter or digit"
-)
 BAD_URL = "a URL starts with http:// or https:// and names a host"
-
-
-def write(folder: Path, changes: Files) -> Path:
-    """A good folder with some files replaced, or left out where they are None."""
-    for name, content in {**GOOD, **changes}.items():
-        if content is not None:
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return folder
-
-
-def told(folder: Path) -> list[str]:
-    found = read_folder(folder)
-    problems = found.warnings if isinstance(found, Folder) else found.problems
-    return "\n".join(map(str, problems)).splitlines()
-
-
-def channels(*lines: str) -> Files:
-    return {"channels.yaml": "\n".join(["channels:", "  - id: console", *lines])}
 
 
 def test_a_good_folder_is_read_whole(tmp_path: Path) -> None:
@@ -74,151 +42,6 @@ def test_a_good_folder_is_read_whole(tmp_path: Path) -> None:
     ]
 
 
-FEEDS: dict[str, tuple[str, list[str]]] = {
-    "unknown keys, with and without a near one": (
-        "feeds:\n  - id: a\n    ulr: https://a.example\n    colour: red\n",
-        [
-            'feeds.yaml:3: feed "a": unknown key "ulr"; did you mean "url"?',
-            'feeds.yaml:4: feed "a": unknown key "colour"; '
-            "known keys are id, url, name and full_text",
-        ],
-    ),
-    "missing keys stand at the item's first line": (
-        "feeds:\n  - id: a\n    url: https://a.example\n\n  - name: B\n"
-        "  -\n    id: c\n    name: C\n",
-        [
-            'feeds.yaml:5: feed number 2: "id" is missing',
-            'feeds.yaml:5: feed number 2: "url" is missing',
-            'feeds.yaml:7: feed "c": "url" is missing',
-        ],
-    ),
-    "ids and URLs": (
-        "feeds:\n  - id: BBC\n    url: ftp://a.example\n  - id: b\n"
-        "    url: https://user:word@b.example\n  - id: c\n    url: 'https://x℀y.example'\n",
-        [
-            f'feeds.yaml:2: feed "BBC": "id": {BAD_ID}',
-            f'feeds.yaml:3: feed "BBC": "url": {BAD_URL}',
-            'feeds.yaml:5: feed "b": "url": a URL must not carry a user name or password',
-            'feeds.yaml:7: feed "c": "url": not a URL that can be read',
-        ],
-    ),
-    "words that YAML 1.1 reads as something else": (
-        "feeds:\n  - id: no\n    url: https://a.example\n    name: on\n    full_text: off\n"
-        "  - id: 24\n    url: 12:30\n    name:\n",
-        [
-            'feeds.yaml:2: feed number 1: "id": YAML reads no as false; write "no"',
-            'feeds.yaml:4: feed number 1: "name": YAML reads on as true; write "on"',
-            'feeds.yaml:5: feed number 1: "full_text": YAML reads off as false; write "off"',
-            'feeds.yaml:6: feed number 2: "id": YAML reads 24 as a number; write "24"',
-            'feeds.yaml:7: feed number 2: "url": YAML reads 12:30 as a number; write "12:30"',
-        ],
-    ),
-    "values of the wrong shape": (
-        "feeds:\n  - id: a\n    url: [x]\n    name: {x: y}\n    full_text: alway\n"
-        "  - text\n  - []\n  - id: b\n    url:\n    name: ''\n",
-        [
-            'feeds.yaml:3: feed "a": "url": must be text, not a list; put it in quotes',
-            'feeds.yaml:4: feed "a": "name": must be text, not keys and values; put it in quotes',
-            'feeds.yaml:5: feed "a": unknown full_text "alway"; did you mean "always"? '
-            "use auto, always or never",
-            "feeds.yaml:6: feed number 2: must be keys and values, as in id: …, not text",
-            "feeds.yaml:7: feed number 3: must be keys and values, as in id: …, not a list",
-            'feeds.yaml:9: feed "b": "url": has no value; write one or leave the key out',
-            'feeds.yaml:10: feed "b": "name": must not be empty',
-        ],
-    ),
-    "an id taken twice, a URL taken twice": (
-        "feeds:\n  - id: a\n    url: https://a.example\n  - url: https://b.example\n    id: a\n"
-        "  - id: c\n    url: HTTPS://A.example:443/#top\n",
-        [
-            'feeds.yaml:5: feed "a": this id is taken by feeds.yaml:2',
-            'feeds.yaml:7: feed "c": has the same URL as feed "a" (feeds.yaml:2)',
-        ],
-    ),
-    "an empty file": ("# later\n", ['feeds.yaml:1: the file is empty; begin it with "feeds:" '
-                                    "and a list of items below"]),
-    "a list without its key": (
-        "# my feeds\n- id: a\n",
-        ['feeds.yaml:2: the file is of the wrong shape; begin it with "feeds:" '
-         "and a list of items below"],
-    ),
-    "another key": (
-        "feed:\n  - id: a\n",
-        ['feeds.yaml:1: unknown key "feed"; did you mean "feeds"?'],
-    ),
-    "one key too many": (
-        "feeds: []\nversion: 2\n",
-        ['feeds.yaml:2: unknown key "version"; the file holds one key, "feeds"'],
-    ),
-    "no key": ("{}", ['feeds.yaml:1: "feeds:" is missing; write it with a list of items below']),
-    "nothing below the key": (
-        "feeds:\n",
-        ['feeds.yaml:1: "feeds:" has nothing below it; write "feeds: []" if there are to be none'],
-    ),
-    "no list below the key": (
-        "\nfeeds:\n  a: https://a.example\n",
-        ['feeds.yaml:2: "feeds:" must be a list; begin each item with "- "'],
-    ),
-    "none": ("feeds: []\n", ["feeds.yaml: warning: there are no feeds in it"]),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("text", "expected"), FEEDS.values(), ids=FEEDS)
-def test_mistakes_in_feeds(tmp_path: Path, text: str, expected: list[str]) -> None:
-    assert told(write(tmp_path, {"feeds.yaml": text})) == expected
-
-
-RULES: dict[str, tuple[str, list[str]]] = {
-    "queries that cannot be read, with their places": (
-        "rules:\n  - id: a\n    query: Iran\n  - id: b\n    severity: low\n    query: |\n"
-        '      Iran AND\n      "never closed\n',
-        [
-            'rules/iran.yaml:6: rule "b": this quote is never closed',
-            '    "never closed',
-            "    ^",
-        ],
-    ),
-    "severity and tags": (
-        "rules:\n  - id: a\n    query: Iran\n    severity: hgih\n    tags: iran\n"
-        "  - id: b\n    query: Iran\n    severity: 3\n    tags:\n      - ok\n      - Not Ok\n"
-        "      - yes\n",
-        [
-            'rules/iran.yaml:4: rule "a": unknown severity "hgih"; did you mean "high"? '
-            "use low, normal, high or urgent",
-            'rules/iran.yaml:5: rule "a": "tags": must be a list, as in [iran, oil], not text',
-            'rules/iran.yaml:8: rule "b": "severity": YAML reads 3 as a number; write "3"',
-            f'rules/iran.yaml:11: rule "b": "tags" item 2: {BAD_ID}',
-            'rules/iran.yaml:12: rule "b": "tags" item 3: YAML reads yes as true; write "yes"',
-        ],
-    ),
-    "a mistyped key is told once, and the query of a rule with another mistake is read too": (
-        "rules:\n  - id: iran\n    querry: Iran\n  - id: b\n    query: '\"Iran'\n    tag: [x]\n",
-        [
-            'rules/iran.yaml:3: rule "iran": unknown key "querry"; did you mean "query"?',
-            'rules/iran.yaml:5: rule "b": this quote is never closed',
-            '    "Iran',
-            "    ^",
-            'rules/iran.yaml:6: rule "b": unknown key "tag"; did you mean "tags"?',
-        ],
-    ),
-    "quotes that YAML took for its own": (
-        'rules:\n  - id: a\n    query: "Iranian ground forces"\n  - id: b\n'
-        "    query: 'Iran'\n  - id: c\n    query: '\"Iran Air\"'\n  - id: d\n"
-        '    query: "Iran AND Syria"\n',
-        [
-            'rules/iran.yaml:3: warning: rule "a": YAML takes these quotes for its own, so the '
-            "query is 3 words anywhere in the article; for the phrase write '\"…\"', for the "
-            "words leave the quotes out",
-        ],
-    ),
-}
-
-
-@pytest.mark.parametrize(("text", "expected"), RULES.values(), ids=RULES)
-def test_mistakes_in_rules(tmp_path: Path, text: str, expected: list[str]) -> None:
-    assert told(write(tmp_path, {"rules/iran.yaml": text})) == expected
-
-
 def test_mistakes_in_several_rule_files_are_told_together(tmp_path: Path) -> None:
     changes = {
         "rules/a.yaml": "rules:\n  - id: iran\n    query: Iran\n",
@@ -231,149 +54,6 @@ def test_mistakes_in_several_rule_files_are_told_together(tmp_path: Path) -> Non
         'rules/c.yaml:2: rule "y": "query" is missing',
         'rules/iran.yaml:2: rule "iran": this id is taken by rules/a.yaml:2',
     ]
-
-
-CHANNELS: dict[str, tuple[list[str], list[str]]] = {
-    "a type nobody knows, and none": (
-        ["    type: consle", "  - id: b", "  - id: c", "    type: [x]"],
-        [
-            'channels.yaml:3: channel "console": unknown type "consle"; '
-            'did you mean "console"? use console, slack or email',
-            'channels.yaml:4: channel "b": "type" is missing; write console, slack or email',
-            'channels.yaml:6: channel "c": "type" must be console, slack or email',
-        ],
-    ),
-    "secrets in the file are refused and never repeated": (
-        [
-            "    type: console",
-            "  - {id: a, type: slack, webhook_url: https://hooks.example/TOPSECRET}",
-            "  - id: b",
-            "    type: slack",
-            "    webhook_url: {https://hooks.example/TOPSECRET}",
-            "  - id: c",
-            "    type: slack",
-            "    webhook_url:",
-            "      env: https://hooks.example/TOPSECRET",
-            "  - {id: d, type: slack, webhook_url: {}}",
-            "  - {id: e, type: slack, webhook_url: {env: A, file: b}}",
-        ],
-        [
-            f'channels.yaml:4: channel "a": "webhook_url": {SECRET}',
-            f'channels.yaml:7: channel "b": "webhook_url": unknown key; {SECRET}',
-            'channels.yaml:11: channel "c": "webhook_url.env": not the name of a variable; '
-            f"{SECRET}",
-            'channels.yaml:12: channel "d": "webhook_url": name one of env and file, '
-            "as in {env: SLACK_WEBHOOK_URL}",
-            'channels.yaml:13: channel "e": "webhook_url": name one of env and file, '
-            "as in {env: SLACK_WEBHOOK_URL}",
-        ],
-    ),
-    "a mail server": (
-        [
-            "    type: email",
-            "    port: yes",
-            "    tls: ssl",
-            "    password: 12345678",
-            "    sender: desk",
-            "    recipients:",
-            "      - desk@example.org",
-            "      - desk at example.org",
-            "  - id: b",
-            "    type: email",
-            "    host: mail.example",
-            "    sender: a@b.example",
-            "    port: 70000",
-            "    recipients: []",
-            "  - id: c",
-            "    type: email",
-            "    host: mail.example",
-            "    sender: a@b.example",
-            "    username: desk",
-            "    recipients: [a@b.example]",
-        ],
-        [
-            'channels.yaml:2: channel "console": "host" is missing',
-            'channels.yaml:4: channel "console": "port": must be a whole number, not yes or no',
-            'channels.yaml:5: channel "console": unknown tls "ssl"; use starttls, tls or none',
-            f'channels.yaml:6: channel "console": "password": {SECRET}',
-            'channels.yaml:7: channel "console": "sender": '
-            "an e-mail address looks like name@example.org",
-            'channels.yaml:10: channel "console": "recipients" item 2: '
-            "an e-mail address looks like name@example.org",
-            'channels.yaml:15: channel "b": "port": must be at most 65535',
-            'channels.yaml:16: channel "b": "recipients": must not be empty',
-            'channels.yaml:17: channel "c": username and password belong together',
-        ],
-    ),
-}
-
-
-@pytest.mark.parametrize(("lines", "expected"), CHANNELS.values(), ids=CHANNELS)
-def test_mistakes_in_channels(tmp_path: Path, lines: list[str], expected: list[str]) -> None:
-    printed = told(write(tmp_path, channels(*lines)))
-    assert [line for line in printed if "warning" not in line] == expected
-    assert "TOPSECRET" not in "".join(printed)
-    assert "12345678" not in "".join(printed)
-
-
-SUBSCRIPTIONS: dict[str, tuple[str, list[str]]] = {
-    "names of nothing": (
-        "subscriptions:\n  - id: a\n    channel: consol\n    rules:\n      ids:\n        - iran\n"
-        "        - irann\n      severities: [hi]\n"
-        "  - id: b\n    channel: console\n    rules: all\n",
-        [
-            'subscriptions.yaml:3: subscription "a": unknown channel "consol"; '
-            'did you mean "console"?',
-            'subscriptions.yaml:7: subscription "a": unknown rule "irann"; did you mean "iran"?',
-            'subscriptions.yaml:8: subscription "a": unknown severity "hi"; did you mean "high"? '
-            "use low, normal, high or urgent",
-        ],
-    ),
-    "selections of the wrong shape": (
-        "subscriptions:\n  - id: a\n    channel: console\n    rules: al\n  - id: b\n"
-        "    channel: console\n    rules: [iran]\n  - id: c\n    channel: console\n"
-        "    rules:\n      tag: [me]\n      ids: []\n    zone: London\n",
-        [
-            'subscriptions.yaml:4: subscription "a": "rules": write all, or which ones: '
-            "{ids: […]}, {tags: […]} or {severities: […]}",
-            'subscriptions.yaml:7: subscription "b": "rules": write all, or which ones: '
-            "{ids: […]}, {tags: […]} or {severities: […]}",
-            'subscriptions.yaml:11: subscription "c": "rules": unknown key "tag"; '
-            'did you mean "tags"?',
-            'subscriptions.yaml:12: subscription "c": "rules.ids": must not be empty',
-            'subscriptions.yaml:13: subscription "c": "zone": '
-            "not a time zone; write one like Europe/London or UTC",
-        ],
-    ),
-    "a tag that no rule has, and a rule that nobody gets": (
-        "subscriptions:\n  - id: a\n    channel: console\n    rules:\n      tags:\n        - mee\n",
-        [
-            'rules/iran.yaml:2: warning: rule "iran": no subscription selects it; '
-            "its alerts reach nobody",
-            'subscriptions.yaml:6: warning: subscription "a": no rule has the tag "mee"; '
-            'did you mean "me"?',
-        ],
-    ),
-    "a choice that no rule meets": (
-        "subscriptions:\n  - id: a\n    channel: console\n    rules: all\n  - id: b\n"
-        "    channel: console\n    rules: {tags: [me], severities: [urgent]}\n",
-        ['subscriptions.yaml:7: warning: subscription "b": selects no rule'],
-    ),
-    "none at all": (
-        "subscriptions: []\n",
-        [
-            'channels.yaml:2: warning: channel "console": no subscription uses it',
-            'rules/iran.yaml:2: warning: rule "iran": no subscription selects it; '
-            "its alerts reach nobody",
-            "subscriptions.yaml: warning: there are no subscriptions in it",
-        ],
-    ),
-}
-
-
-@pytest.mark.parametrize(("text", "expected"), SUBSCRIPTIONS.values(), ids=SUBSCRIPTIONS)
-def test_mistakes_in_subscriptions(tmp_path: Path, text: str, expected: list[str]) -> None:
-    assert told(write(tmp_path, {"subscriptions.yaml": text})) == expected
 
 
 def test_a_rule_with_a_mistake_is_not_also_called_unknown(tmp_path: Path) -> None:
@@ -458,7 +138,9 @@ def test_rules_that_are_a_file_are_a_problem(tmp_path: Path) -> None:
 
 
 def test_backups_and_hidden_files_do_not_exist(tmp_path: Path) -> None:
-    changes = dict.fromkeys(("feeds.yaml~", ".feeds.yaml", "rules/.a.yaml", "rules/b.yaml~"), "{")
+    changes = dict.fromkeys(
+        ("feeds.yaml~", ".feeds.yaml", "rules/.a.yaml", "rules/b.yaml~", "rules/old~/a.yaml"), "{"
+    )
     assert told(write(tmp_path, changes)) == []
 
 
@@ -476,6 +158,12 @@ def test_yaml_that_nobody_reads_is_a_warning(tmp_path: Path) -> None:
         "rules.yaml: warning: this file is not read; rules belong into the folder rules/",
         "rules/eu: warning: folders inside rules/ are not read; move its files to rules/",
     ]
+
+
+def test_a_file_name_that_is_not_utf8_can_be_printed(tmp_path: Path) -> None:
+    write(tmp_path, {})
+    (tmp_path / os.fsdecode(b"caf\xe9.yaml")).write_text("")
+    assert told(tmp_path) == ["caf?.yaml: warning: this file is not read"]
 
 
 def test_a_byte_order_mark_and_dos_line_ends_do_no_harm(tmp_path: Path) -> None:

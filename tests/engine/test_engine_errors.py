@@ -123,7 +123,8 @@ def test_nesting_is_limited(opening: str) -> None:
 
 def test_the_limit_of_nesting_itself_is_allowed() -> None:
     parse("(" * MAX_NESTING + "port" + ")" * MAX_NESTING)
-    assert _error("(" * (MAX_NESTING + 1) + "port").offset == MAX_NESTING
+    error = _error("(" * (MAX_NESTING + 1) + "port" + ")" * (MAX_NESTING + 1))
+    assert "levels deep" in error.message and error.offset == MAX_NESTING
 
 
 def test_terms_are_counted_with_their_lists() -> None:
@@ -159,6 +160,9 @@ def test_a_rule_has_a_greatest_length() -> None:
         ("12:30", '"12 30"'),
         ('ציון צה"ל', "ציון צהל"),
         ("a\nb\u3000c", "a b c"),
+        ("a \u200f-b\u200e", "a -b"),
+        ("\ufeffa OR\u200e b", "a OR b"),
+        ("\u200f(\u200ea\u200f)", "a"),
     ],
 )
 def test_two_ways_to_write_one_rule(one: str, other: str) -> None:

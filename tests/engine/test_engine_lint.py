@@ -14,7 +14,7 @@ from services.engine.lint import lint
         ("c OR a AND b", 5, "read as: c OR (a AND b)"),
         ("a b NEAR/3 c", 2, "read as: a AND (b NEAR/3 c)"),
         ("a OR b NEAR/3 c", 5, "read as: a OR (b NEAR/3 c)"),
-        ("a NOT b NEAR c", 6, "read as: a AND NOT"),
+        ("a NOT b NEAR c", 6, "read as: a AND (NOT (b NEAR/4 c))"),
         ("NOT a b", 0, "read as: (NOT a) AND b"),
         ("-port AND port", 10, "can never match"),
         ("port (dock -(port OR ship))", 0, "can never match"),

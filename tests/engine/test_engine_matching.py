@@ -69,7 +69,7 @@ def test_fields_restrict_where_words_are_looked_for() -> None:
 
 
 def test_the_summary_is_searched_only_where_there_is_no_body() -> None:
-    told = article("  \n ", title="Strike", summary="Karvala stands still.")
+    told = article("  \n ", title="Strike", summary="Karvala stands.\n\nAll still.")
     assert does_match("karvala AND lead:still", told)
     assert not does_match("body:karvala", told)
 

@@ -28,22 +28,21 @@ from services.engine.query import (
     Unit,
 )
 from services.engine.ruleset import RuleSet
+from services.engine.words import cut
 from tests.engine.newsroom import article, rule
 
 _SETTINGS = settings(derandomize=True, max_examples=400, deadline=None, database=None)
 
 _LETTERS = (
-    "abcłéßİıжقیםד港あ한๏ี्ा0٣,.'’`\"״-–+*?!@#_:()|/&“”„«»「」＂（"
+    "abcłéßİıжقیםד港あ한๏ี्ा0٣,，.'’`\"״-–+*?!@#_:()|/&“”„«»「」＂（"
     "\u00ad\u200c\u200b\u0301\u061c½㍿ﷺ🚢\U0001fffe \n\r\t"
 )
 _TEXT = st.text(st.one_of(st.sampled_from(_LETTERS), st.characters()), max_size=60)
-_PIECES = st.sampled_from(
-    (
-        "AND |OR |NOT |NEAR/2 |ONEAR/S |NOT NEAR |ATLEAST/2 |title:|exact:|source:|lang:en |"
-        '@ports |(|) |-|+|"|\\|port |doc* |港口 |url:/ab/ |author:|“|” |a-b |U.S. |NEAR/|\n|'
-        "부산 |²ﬁ "
-    ).split("|")
-)
+_OPERATORS = ["AND ", "OR ", "NOT ", "NEAR/2 ", "ONEAR/S ", "NOT NEAR ", "ATLEAST/2 ", "NEAR/"]
+_FIELDS = ["title:", "exact:", "source:", "author:", "lang:en ", "url:/ab/ ", "@ports "]
+_SIGNS = ["(", ") ", "-", "+", '"', "“", "” ", "|", "\n"]
+_WORDS = ["port ", "doc* ", "港口 ", "부산 ", "a-b ", "U.S. ", "²ﬁ "]
+_PIECES = st.sampled_from([*_OPERATORS, *_FIELDS, *_SIGNS, *_WORDS])
 _RULES = st.one_of(_TEXT, st.lists(st.one_of(_PIECES, _TEXT), max_size=14).map("".join))
 _LISTS = {"ports": ["karvala", '"port lind"', "lind*"]}
 
@@ -149,6 +148,14 @@ def test_offsets_slice_to_the_words_they_claim(text: str) -> None:
         inside = analyse(text[word.start : word.end]).words
         assert word.folded in [one.folded for one in inside]
         assert word.exact in [one.exact for one in inside]
+
+
+@_SETTINGS
+@given(_TEXT)
+def test_breaking_at_punctuation_first_changes_no_word(text: str) -> None:
+    plain = text.replace("\U0001fffe", " ").replace("\U0001ffff", " ")
+    whole = [word.folded for chunk in plain.split() for word in cut(chunk)]
+    assert [word.folded for word in analyse(text).words] == whole
 
 
 @_SETTINGS

@@ -44,6 +44,7 @@ def test_a_full_stop_that_ends_no_sentence(text: str) -> None:
         ("वह आया। वह गया।", ["वह आया।", "वह गया।"]),
         ("هل جاء؟ نعم.", ["هل جاء؟", "نعم."]),
         ("one\n\ntwo", ["one", "two"]),
+        ("ის მოვიდა. ის წავიდა.", ["ის მოვიდა.", "ის წავიდა."]),
     ],
 )
 def test_sentences_end_with_their_marks_and_closing_quotes(text: str, sentences: list[str]) -> None:

@@ -25,6 +25,7 @@ def _words(text: str) -> list[str]:
         ("2,000 1,00,000 12,34,567", ["2000", "100000", "1234567"]),
         ("3,5 20,15 2015,2016", ["3", "5", "20", "15", "2015", "2016"]),
         ("1,2,000", ["1", "2000"]),
+        ("２，０００ ports，ships", ["2000", "ports", "ships"]),
         ("€2,000bn at 3.5", ["2000bn", "at", "3.5"]),
         ("@some_user #tag", ["some", "user", "tag"]),
         ("--- … !", []),
@@ -51,6 +52,7 @@ def test_latin_text_is_cut_into_words(text: str, words: list[str]) -> None:
         ("Ёлкин", "елкин"),
         ("Da\u00admas\u200bcus", "Damascus"),
         ("٢٠١٥", "2015"),
+        ("๒๐๑๕", "2015"),
         ("إِسْكَنْدَرِيَّة", "اسكندريه"),
         ("بـــاب", "باب"),
         ("کتابی", "كتابي"),
@@ -78,7 +80,7 @@ def test_letters_that_tell_words_apart_stay_apart(one: str, other: str) -> None:
 
 
 def test_the_non_joiner_separates_arabic_letters_only() -> None:
-    assert _words("می\u200cرود ab\u200ccd") == ["مي", "رود", "abcd"]
+    assert _words("می\u200cرود ab\u200ccd ۱۲\u200c۳") == ["مي", "رود", "abcd", "123"]
 
 
 def test_scripts_without_spaces_are_cut_into_characters() -> None:

@@ -80,6 +80,7 @@ async def mail_inbox() -> AsyncIterator[MailInbox]:
         inbox, hostname="127.0.0.1", port=0, loop=asyncio.get_running_loop()
     )
     server = await controller._create_server()
+    assert isinstance(server, asyncio.Server)
     inbox.port = server.sockets[0].getsockname()[1]
     try:
         yield inbox

@@ -3,9 +3,9 @@
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 import textwrap
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -116,13 +116,13 @@ async def test_workers_go_when_their_parent_is_killed(busy: bool, tmp_path: Path
             """
         )
     )
-    parent = subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE)
-    with parent:
-        assert parent.stdout is not None
-        await asyncio.to_thread(parent.stdout.readline)
-        pids = worker_pids(parent.pid)
-        assert len(pids) == 2
-        parent.kill()
+    parent = await asyncio.create_subprocess_exec(sys.executable, script, stdout=PIPE)
+    assert parent.stdout is not None
+    await parent.stdout.readline()
+    pids = worker_pids(parent.pid)
+    assert len(pids) == 2
+    parent.kill()
+    await parent.wait()
     await until(lambda: not any(map(is_alive, pids)))
 
 
@@ -157,5 +157,5 @@ def cpu_ticks(pid: int) -> int:
 
 async def until(condition: Callable[[], bool], patience: float = 20) -> None:
     async with asyncio.timeout(patience):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  # another process's end sets no event
             await asyncio.sleep(0.02)

@@ -61,14 +61,16 @@ class EmailChannel:
         client = self._client(password)
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._hand_over(client, mail, recipients)
+                outcome = await self._hand_over(client, mail, recipients)
+            await _say_goodbye(client)
+            return outcome
         except TimeoutError:
             told = f"the mail server did not answer within {self._timeout:g} s"
             return TryLater(Reason.TIMED_OUT, None, told)
         except (aiosmtplib.SMTPException, OSError, ValueError) as error:
             return outcome_of(error)
         finally:
-            await _part(client)
+            client.close()
 
     async def _hand_over(
         self, client: aiosmtplib.SMTP, mail: Mail, recipients: Recipients
@@ -104,11 +106,7 @@ class EmailChannel:
         return (password, *encoded) if password else ()
 
 
-async def _part(client: aiosmtplib.SMTP) -> None:
-    """Say goodbye if the server listens: what it accepted, it keeps either way."""
-    try:
-        if client.is_connected:
-            with suppress(aiosmtplib.SMTPException, OSError):
-                await client.quit(timeout=CLOSING_TIMEOUT)
-    finally:
-        client.close()
+async def _say_goodbye(client: aiosmtplib.SMTP) -> None:
+    """Polite, and without consequences: what the server accepted, it keeps either way."""
+    with suppress(aiosmtplib.SMTPException, OSError):
+        await client.quit(timeout=CLOSING_TIMEOUT)

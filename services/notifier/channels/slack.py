@@ -21,6 +21,7 @@ from schemas.folder import SlackSpec
 from services.notifier.channels.detail import detail
 from services.notifier.channels.port import ATTEMPT_TIMEOUT
 from services.notifier.channels.secrets import MissingSecret, resolve
+from services.notifier.links import host_of
 from services.notifier.message import AlertMessage
 from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLater
 from services.notifier.render import render_slack
@@ -55,7 +56,7 @@ class SlackChannel:
         url = resolve(self._spec.webhook_url, self._env)
         if isinstance(url, MissingSecret):
             return url.outcome()
-        if urlsplit(url).scheme not in {"https", "http"}:
+        if host_of(url) is None:
             return _NO_WEBHOOK
         try:
             async with asyncio.timeout(self._timeout):

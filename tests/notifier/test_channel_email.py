@@ -1,0 +1,352 @@
+"""The mail channel against real mail servers, friendly, slow and broken ones."""
+
+from base64 import b64encode
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.folder import EmailSpec, SecretRef
+from services.notifier.channels.email import EmailChannel
+from services.notifier.channels.mail import mail_of
+from services.notifier.channels.recipients import MOST_REMEMBERED, Memory, Recipients
+from services.notifier.message import compose
+from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLater, suspends
+from tests.contracts.channel_contract import ChannelContract
+from tests.notifier.alerts import (
+    IDS,
+    NOW,
+    article,
+    ferry_alert,
+    hit,
+    hostile_alert,
+    matches,
+    rule_match,
+)
+from tests.notifier.certificates import Certificate, make_certificate
+from tests.notifier.free_ports import closed_port
+from tests.notifier.smtp_double import (
+    CLOSE,
+    HANG,
+    PASSWORD,
+    USER,
+    SmtpDouble,
+    scripted_server,
+    smtp_double,
+)
+
+PATIENT, HASTY = 20.0, 0.2
+ENV = {"PASS": PASSWORD}
+ANN, BOB, EVE = "ann@desk.example", "bob@desk.example", "eve@desk.example"
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return make_certificate(Path(tmp_path_factory.mktemp("tls")))
+
+
+@pytest.fixture
+async def secure(certificate: Certificate) -> AsyncIterator[SmtpDouble]:
+    async with smtp_double(certificate) as double:
+        yield double
+
+
+@pytest.fixture
+async def plain() -> AsyncIterator[SmtpDouble]:
+    async with smtp_double() as double:
+        yield double
+
+
+def spec(port: int, **changes: Any) -> EmailSpec:
+    facts: dict[str, Any] = {
+        "id": "mail",
+        "type": "email",
+        "host": "localhost",
+        "port": port,
+        "tls": "none",
+        "sender": "alerts@wire.example",
+        "recipients": (ANN, BOB),
+    }
+    return EmailSpec(**{**facts, **changes})
+
+
+def with_login(port: int, **changes: Any) -> EmailSpec:
+    login = {"tls": "starttls", "username": USER, "password": SecretRef(env="PASS")}
+    return spec(port, **{**login, **changes})
+
+
+def unprotected(port: int, timeout: float = PATIENT) -> EmailChannel:
+    return EmailChannel(spec(port), {}, timeout)
+
+
+async def outcome_of(channel: EmailChannel) -> Outcome:
+    return await channel.send(ferry_alert(), NOW)
+
+
+async def scripted(answers: dict[str, str], timeout: float = PATIENT) -> Outcome:
+    async with scripted_server(answers) as port:
+        return await outcome_of(unprotected(port, timeout))
+
+
+class TestEmailChannel(ChannelContract):
+    SECRETS = (
+        PASSWORD,
+        b64encode(PASSWORD.encode()).decode(),
+        b64encode(f"\0{USER}\0{PASSWORD}".encode()).decode(),
+    )
+
+    @pytest.fixture
+    def working(self, secure: SmtpDouble, certificate: Certificate) -> EmailChannel:
+        return EmailChannel(with_login(secure.port), ENV, PATIENT, certificate.trusting())
+
+    @pytest.fixture
+    def away(self) -> EmailChannel:
+        return EmailChannel(with_login(closed_port()), ENV, PATIENT)
+
+    @pytest.fixture
+    async def hanging(self) -> AsyncIterator[EmailChannel]:
+        async with scripted_server({"greeting": HANG}) as port:
+            yield EmailChannel(with_login(port), ENV, HASTY)
+
+    @pytest.fixture
+    def refusing(self, secure: SmtpDouble, working: EmailChannel) -> EmailChannel:
+        secure.to_login = (
+            f"535 5.7.8 not {PASSWORD} nor {self.SECRETS[1]} nor {self.SECRETS[2]}\x1b[m"
+        )
+        return working
+
+    @pytest.fixture
+    def received(self, secure: SmtpDouble) -> Callable[[], str]:
+        return secure.text
+
+
+async def test_one_mail_goes_to_all_recipients(plain: SmtpDouble) -> None:
+    assert await outcome_of(unprotected(plain.port)) == Delivered("queued as 1")
+    [(recipients, mail)] = plain.mails
+    assert recipients == [ANN, BOB]
+    assert mail["To"] == f"{ANN}, {BOB}"
+    assert mail["From"] == "Wirewatch <alerts@wire.example>"
+    assert mail["Auto-Submitted"] == "auto-generated"
+    assert mail["Date"].datetime.astimezone(UTC) == NOW
+    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+
+
+async def test_a_repeat_carries_the_same_identity(plain: SmtpDouble) -> None:
+    for _ in range(2):
+        await outcome_of(unprotected(plain.port))
+    assert {str(mail["Message-ID"]) for _, mail in plain.mails} == {
+        "<0123456789abcdef@wire.example>"
+    }
+
+
+async def test_mails_of_one_story_refer_to_one_thread(plain: SmtpDouble) -> None:
+    channel = unprotected(plain.port)
+    for delivery in ("first", "second"):
+        await channel.send(ferry_alert().model_copy(update={"delivery_id": delivery}), NOW)
+    assert {str(mail["References"]) for _, mail in plain.mails} == {
+        "<story.fedcba9876543210@wire.example>"
+    }
+    assert len({mail["Message-ID"] for _, mail in plain.mails}) == 2
+
+
+async def test_tls_from_the_first_byte(certificate: Certificate) -> None:
+    async with smtp_double(certificate, implicit=True) as double:
+        channel = EmailChannel(
+            with_login(double.port, tls="tls"), ENV, PATIENT, certificate.trusting()
+        )
+        assert isinstance(await outcome_of(channel), Delivered)
+
+
+@pytest.mark.parametrize("tls", ["starttls", "tls"])
+async def test_a_certificate_nobody_vouches_for_gets_neither_password_nor_mail(
+    tls: str, certificate: Certificate
+) -> None:
+    async with smtp_double(certificate, implicit=tls == "tls") as double:
+        outcome = await outcome_of(EmailChannel(with_login(double.port, tls=tls), ENV, PATIENT))
+        assert double.mails == []
+    assert isinstance(outcome, TryLater)
+    assert outcome.reason is Reason.UNREACHABLE
+    assert "certificate" in outcome.detail
+
+
+async def test_without_starttls_nothing_is_sent_in_the_clear(plain: SmtpDouble) -> None:
+    outcome = await outcome_of(EmailChannel(with_login(plain.port), ENV, PATIENT))
+    assert isinstance(outcome, TryLater)
+    assert outcome.reason is Reason.REFUSED
+    assert "STARTTLS" in outcome.detail
+    assert plain.mails == []
+
+
+async def test_a_missing_password_holds_the_channel() -> None:
+    outcome = await outcome_of(EmailChannel(with_login(closed_port()), {}, PATIENT))
+    assert suspends(outcome)
+
+
+async def test_a_login_that_fails_for_now_is_tried_later(
+    secure: SmtpDouble, certificate: Certificate
+) -> None:
+    secure.to_login = "454 4.7.0 temporary authentication failure"
+    channel = EmailChannel(with_login(secure.port), ENV, PATIENT, certificate.trusting())
+    outcome = await outcome_of(channel)
+    assert isinstance(outcome, TryLater)
+    assert outcome.reason is Reason.SERVER_ERROR
+
+
+async def test_greylisting_is_waited_out(plain: SmtpDouble) -> None:
+    plain.to_recipients = {ANN: "450 4.7.1 greylisted", BOB: "450 4.7.1 greylisted"}
+    channel = unprotected(plain.port)
+    outcome = await outcome_of(channel)
+    assert isinstance(outcome, TryLater)
+    assert outcome.reason is Reason.SERVER_ERROR
+    assert "greylisted" in outcome.detail
+    plain.to_recipients = {}
+    assert isinstance(await outcome_of(channel), Delivered)
+    assert [recipients for recipients, _ in plain.mails] == [[ANN, BOB]]
+
+
+async def test_who_has_a_mail_does_not_get_it_again_when_others_must_wait(
+    plain: SmtpDouble,
+) -> None:
+    plain.to_recipients = {BOB: "452 4.2.2 mailbox full"}
+    channel = unprotected(plain.port)
+    outcome = await outcome_of(channel)
+    assert isinstance(outcome, TryLater)
+    assert outcome.detail == (f"1 of 2 recipients have it; not yet {BOB}: 452 4.2.2 mailbox full")
+    plain.to_recipients = {}
+    assert isinstance(await outcome_of(channel), Delivered)
+    assert [recipients for recipients, _ in plain.mails] == [[ANN], [BOB]]
+
+
+async def test_a_recipient_refused_for_good_makes_a_failure_that_can_be_seen(
+    plain: SmtpDouble,
+) -> None:
+    plain.to_recipients = {BOB: "550 5.1.1 no such user"}
+    channel = unprotected(plain.port)
+    assert await outcome_of(channel) == GaveUp(
+        Reason.REFUSED, f"1 of 2 recipients have it; refused for {BOB}: 550 5.1.1 no such user"
+    )
+    plain.to_recipients = {}
+    assert isinstance(await outcome_of(channel), Delivered)
+    assert [recipients for recipients, _ in plain.mails] == [[ANN], [BOB]]
+
+
+async def test_a_mail_refused_for_everybody_is_given_up(plain: SmtpDouble) -> None:
+    plain.to_recipients = {ANN: "550 no", BOB: "551 no"}
+    outcome = await outcome_of(unprotected(plain.port))
+    assert isinstance(outcome, GaveUp)
+    assert outcome.reason is Reason.REFUSED
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind", "reason"),
+    [
+        ("451 4.3.0 try again", TryLater, Reason.SERVER_ERROR),
+        ("554 5.7.1 looks like spam", GaveUp, Reason.REFUSED),
+        ("552 5.3.4 too large", GaveUp, Reason.INVALID_MESSAGE),
+    ],
+)
+async def test_an_answer_to_the_content(
+    answer: str, kind: type[Outcome], reason: Reason, plain: SmtpDouble
+) -> None:
+    plain.to_data = answer
+    outcome = await outcome_of(unprotected(plain.port))
+    assert isinstance(outcome, kind)
+    assert not isinstance(outcome, Delivered)
+    assert outcome.reason is reason
+    assert answer in outcome.detail
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("550 5.7.1 you may not send as this address", Reason.BAD_CREDENTIALS),
+        ("530 5.7.0 authentication required", Reason.BAD_CREDENTIALS),
+        ("451 4.3.0 try again", Reason.SERVER_ERROR),
+    ],
+)
+async def test_a_refused_sender_is_the_channels_fault_not_the_messages(
+    answer: str, reason: Reason, plain: SmtpDouble
+) -> None:
+    plain.to_sender = answer
+    outcome = await outcome_of(unprotected(plain.port))
+    assert isinstance(outcome, TryLater)
+    assert outcome.reason is reason
+
+
+@pytest.mark.parametrize("place", ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "text", "."])
+async def test_a_connection_that_breaks_anywhere_is_tried_later(place: str) -> None:
+    outcome = await scripted({place: CLOSE})
+    assert isinstance(outcome, TryLater)
+    assert outcome.reason is Reason.UNREACHABLE
+
+
+@pytest.mark.parametrize("place", ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "."])
+async def test_a_server_that_stops_answering_anywhere_is_tried_later(place: str) -> None:
+    outcome = await scripted({place: HANG}, HASTY)
+    assert isinstance(outcome, TryLater)
+    assert outcome.reason is Reason.TIMED_OUT
+
+
+@pytest.mark.parametrize("answer", [CLOSE, "421 bye", "500 what?"])
+async def test_a_rude_goodbye_does_not_undo_a_delivery(answer: str) -> None:
+    assert isinstance(await scripted({"QUIT": answer}), Delivered)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("554 your address is on a list", Reason.REFUSED),
+        ("421 too busy", Reason.SERVER_ERROR),
+        ("SSH-2.0-OpenSSH_9.6", Reason.SERVER_ERROR),
+    ],
+)
+async def test_a_server_that_does_not_talk_to_us_loses_no_alert(
+    answer: str, reason: Reason
+) -> None:
+    outcome = await scripted({"greeting": answer})
+    assert isinstance(outcome, TryLater)
+    assert outcome.reason is reason
+
+
+async def test_addresses_of_other_scripts_are_told_as_the_server_needs() -> None:
+    async with smtp_double(utf8=True) as double:
+        channel = EmailChannel(spec(double.port, recipients=("jörg@bücher.example",)), {}, PATIENT)
+        assert isinstance(await outcome_of(channel), Delivered)
+        assert double.mails[0][0] == ["jörg@xn--bcher-kva.example"]
+
+
+async def test_a_server_without_other_scripts_loses_no_alert(plain: SmtpDouble) -> None:
+    channel = EmailChannel(spec(plain.port, recipients=("jörg@desk.example",)), {}, PATIENT)
+    outcome = await outcome_of(channel)
+    assert isinstance(outcome, TryLater)
+    assert "SMTPUTF8" in outcome.detail
+
+
+def test_a_headline_cannot_add_a_header() -> None:
+    content = mail_of(hostile_alert(), spec(25), NOW).content
+    headers = content.split(b"\r\n\r\n", maxsplit=1)[0]
+    assert b"\r\nBcc:" not in headers
+    assert b"\nBcc:" not in headers.replace(b"\r\n", b"")
+    assert content.isascii()
+
+
+@given(st.text(max_size=200), st.text(max_size=40), st.text(max_size=40))
+@settings(derandomize=True, max_examples=150, deadline=None)
+def test_any_text_and_any_identity_make_a_mail(title: str, source: str, identity: str) -> None:
+    of = article(title=title, source=source)
+    message = compose(matches(of, rule_match("r", [[hit(of, "ferry")]])), {"r"}, IDS, "UTC")
+    message = message.model_copy(update={"delivery_id": identity, "story_id": identity})
+    assert mail_of(message, spec(25), NOW).content.isascii()
+
+
+def test_the_memory_of_half_done_deliveries_is_bounded() -> None:
+    memory = Memory()
+    for number in range(MOST_REMEMBERED + 1):
+        recipients = Recipients((ANN, BOB), reached={ANN})
+        memory.keep(str(number), recipients, TryLater(Reason.SERVER_ERROR, None, ""))
+    assert memory.of("0", (ANN, BOB)).left() == [ANN, BOB]
+    assert memory.of("1", (ANN, BOB)).left() == [BOB]

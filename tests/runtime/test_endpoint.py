@@ -1,0 +1,68 @@
+"""The process's own endpoint: what it says about parts that work, wait and have stopped."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+
+from services.runtime.health import Health
+from services.runtime.http import PortTakenError, serve_endpoint
+from services.runtime.metrics import Metrics
+
+
+async def _nothing() -> None:
+    """Nothing to refresh."""
+
+
+@asynccontextmanager
+async def _endpoint(health: Health, metrics: Metrics) -> AsyncIterator[str]:
+    async with serve_endpoint("127.0.0.1", 0, metrics, health, _nothing) as url:
+        yield url
+
+
+async def _get(url: str) -> tuple[int, str]:
+    async with aiohttp.ClientSession() as client, client.get(url) as response:
+        return response.status, await response.text()
+
+
+async def test_a_part_that_waits_makes_the_process_not_ready_and_says_why() -> None:
+    metrics = Metrics()
+    health = Health(metrics)
+    health.component("poller").ready()
+    health.component("sender").waiting("database away")
+    async with _endpoint(health, metrics) as url:
+        assert await _get(f"{url}/healthz") == (
+            200,
+            "poller: ready\nsender: waiting: database away\n",
+        )
+        assert (await _get(f"{url}/readyz"))[0] == 503
+        _, text = await _get(f"{url}/metrics")
+    assert 'wirewatch_component_ready{component="poller"} 1.0' in text
+    assert 'wirewatch_component_ready{component="sender"} 0.0' in text
+
+
+async def test_a_part_that_has_stopped_makes_the_process_unhealthy() -> None:
+    metrics = Metrics()
+    health = Health(metrics)
+    health.component("matcher").stopped("too much poison")
+    async with _endpoint(health, metrics) as url:
+        assert (await _get(f"{url}/healthz"))[0] == 503
+
+
+async def test_all_ready_is_ready() -> None:
+    metrics = Metrics()
+    health = Health(metrics)
+    health.component("matcher").ready("though something is odd")
+    async with _endpoint(health, metrics) as url:
+        assert await _get(f"{url}/readyz") == (200, "matcher: ready: though something is odd\n")
+
+
+async def test_a_taken_port_is_named_with_the_way_out() -> None:
+    metrics = Metrics()
+    health = Health(metrics)
+    async with _endpoint(health, metrics) as url:
+        port = int(url.rsplit(":", 1)[1])
+        with pytest.raises(PortTakenError, match="WIREWATCH_HTTP_PORT"):
+            async with serve_endpoint("127.0.0.1", port, metrics, health, _nothing):
+                pass
