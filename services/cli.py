@@ -7,6 +7,7 @@ nothing was changed.
 import asyncio
 import sys
 from collections.abc import Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -27,9 +28,9 @@ from services.embedded.commands import (
     test_channel,
 )
 from services.embedded.demo.runner import run_demo
-from services.embedded.pipeline import Places
-from services.embedded.run import run_until_stopped
+from services.embedded.pipeline import Places, assemble
 from services.runtime.log import configure_logging
+from services.runtime.process import run_until_signal
 from services.runtime.settings import (
     Settings,
     SettingsError,
@@ -76,7 +77,8 @@ def run(config: ConfigOption, state: StateOption = DEFAULT_STATE) -> None:
     settings = _settings()
     if not config.is_dir():
         _refuse(f"{config}: no such folder; make one like deploy/examples/config")
-    raise typer.Exit(asyncio.run(run_until_stopped(Places(config, state), settings)))
+    assembly = partial(assemble, Places(config, state))
+    raise typer.Exit(asyncio.run(run_until_signal("embedded", settings, assembly)))
 
 
 @app.command()

@@ -7,6 +7,7 @@ swap it between two articles.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 
 from schemas.article import Article
@@ -78,7 +79,7 @@ class RuleSet:
             compiled[rule.rule_id] = self._compile(rule)
         return RuleSet(compiled, self._lists, self._options)
 
-    @property
+    @cached_property
     def rules(self) -> Mapping[str, WatchRule]:
         """The rules by id."""
         return MappingProxyType({key: one.rule for key, one in self._compiled.items()})

@@ -78,7 +78,7 @@ class Settings(BaseSettings):
         60,
         gt=0,
         le=86_400,
-        description="a page that could not be read is tried again after 1, 5, 30 and 120 times this",
+        description="a page that could not be read is tried again after 1, 5, 30, 120 times this",
     )
     text_workers: int = Field(
         2, ge=1, le=64, description="processes that parse feeds and read pages"

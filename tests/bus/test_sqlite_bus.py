@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -18,6 +19,8 @@ from services.bus import sqlite, sqlite_consumer
 from services.bus.errors import BusFileError, BusInUseError, FencedError
 from services.bus.port import BusUnavailableError, OffsetOutOfRangeError, Outgoing, Record
 from services.bus.sqlite import SqliteBus, open_bus
+from services.bus.sqlite_records import Slice
+from services.bus.sqlite_thread import SqlThread, Work
 from tests.contracts.bus_contract import (
     PATIENCE,
     BusContract,
@@ -169,6 +172,25 @@ async def test_a_second_consuming_process_is_told_which_one_is_first(
             assert (await other.lag(TOPIC, "declared")).records == 2
         async with other.consume(TOPIC, "declared") as consumer:
             assert text_of(await take(consumer, 2)) == "vw"
+
+
+async def test_a_record_sent_just_after_a_look_is_not_waited_past(
+    bus: SqliteBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite_consumer, "LOOK_AGAIN_SECONDS", 10 * PATIENCE)
+    look = SqlThread.run
+    sends = iter(letters(TOPIC, "a"))
+
+    async def send_after_looking(thread: SqlThread, work: Work[Any]) -> Any:
+        found = await look(thread, work)
+        if isinstance(found, Slice) and not found.records:
+            await bus.send(next(sends))
+        return found
+
+    async with bus.consume(TOPIC, "declared") as consumer:
+        monkeypatch.setattr(SqlThread, "run", send_after_looking)
+        async with asyncio.timeout(PATIENCE):
+            assert text_of(await consumer.fetch(1, 10 * PATIENCE)) == "a"
 
 
 # Retention

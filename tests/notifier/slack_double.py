@@ -14,12 +14,13 @@ WEBHOOK_PATH = "/services/T0SECRET1/B0SECRET2/abcSecretToken3xyz"
 
 @dataclass
 class Answer:
-    """One answer; `hangs` gives none."""
+    """One answer; `hangs` gives none, `breaks` drops the connection."""
 
     status: int = 200
     text: str = "ok"
     headers: dict[str, str] = field(default_factory=dict)
     hangs: bool = False
+    breaks: bool = False
 
 
 @dataclass
@@ -41,6 +42,8 @@ class SlackDouble:
         answer = self.answers.popleft() if self.answers else Answer()
         if answer.hangs:
             await self.released.wait()
+        if answer.breaks and request.transport is not None:
+            request.transport.close()
         return web.Response(status=answer.status, text=answer.text, headers=answer.headers)
 
 

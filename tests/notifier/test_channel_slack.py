@@ -103,6 +103,16 @@ async def test_an_error_of_the_server_is_tried_later_and_not_here(
     assert len(slack.payloads) == 1
 
 
+async def test_a_lost_answer_is_not_posted_again_here(
+    slack: SlackDouble, channel: SlackChannel
+) -> None:
+    slack.answers.append(Answer(breaks=True))
+    outcome = await outcome_after(channel)
+    assert isinstance(outcome, TryLater)
+    assert outcome.reason is Reason.UNREACHABLE
+    assert len(slack.payloads) == 1
+
+
 @pytest.mark.parametrize(
     ("status", "said"),
     [

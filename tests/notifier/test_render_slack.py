@@ -91,6 +91,15 @@ def test_escaping_never_breaks_a_limit(title: str) -> None:
     assert_nothing_is_live(payload)
 
 
+@pytest.mark.parametrize("letter", ["x", "&", "|"])
+def test_a_long_link_never_breaks_a_limit(letter: str) -> None:
+    url = "https://gazette.example/?" + letter * (1950 if letter == "x" else 600)
+    message = ferry_alert(url=url, title="&" * 5000, source="&" * 5000)
+    payload = render_slack(message, NOW)
+    assert_slack_accepts(payload)
+    assert_nothing_is_live(payload)
+
+
 @given(st.text(max_size=40), st.text(max_size=40), st.text(max_size=40))
 @settings(derandomize=True, max_examples=150, deadline=None)
 def test_any_text_makes_a_payload_that_slack_accepts(one: str, two: str, three: str) -> None:

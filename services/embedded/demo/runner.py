@@ -30,11 +30,13 @@ from schemas.topics import ARTICLES, MATCHER_GROUP, MATCHES, NOTIFIER_GROUP
 from services.bus.sqlite import SqliteBus, open_bus
 from services.embedded.demo.expected import EXPECTED
 from services.embedded.pipeline import Places, run_pipeline
-from services.embedded.run import CANNOT_START
 from services.notifier.message import AlertMessage
 from services.runtime.clock import utc_now
+from services.runtime.dependency import DependencyUnavailableError
+from services.runtime.http import PortTakenError
 from services.runtime.lifecycle import stop_on_signals, wait_for_stop
 from services.runtime.log import configure_logging
+from services.runtime.process import CannotStartError
 from services.runtime.settings import Settings
 from services.store import deliveries
 from services.store.database import Database, open_database, sqlite_url
@@ -73,7 +75,7 @@ async def run_demo(*, once: bool) -> int:
                 async with start_newsroom(once=once) as newsroom:
                     places = _lay_out(Path(folder), newsroom)
                     return await _watch(places, newsroom, console, stop, started_at, once=once)
-            except CANNOT_START as error:
+            except (CannotStartError, PortTakenError, DependencyUnavailableError) as error:
                 sys.stderr.write(f"the demo cannot start: {error}\n")
                 return 1
 
@@ -94,16 +96,12 @@ async def start_newsroom(*, once: bool) -> AsyncIterator[Newsroom]:
     try:
         line = await process.stdout.readline() if process.stdout else b""
         if not line:
-            raise NewsroomError("the newsroom did not start")
+            raise CannotStartError("the newsroom did not start")
         yield Newsroom(json.loads(line)["url"])
     finally:
         if process.returncode is None:
             process.terminate()
         await process.wait()
-
-
-class NewsroomError(Exception):
-    """The newsroom cannot be started."""
 
 
 def demo_settings() -> Settings:

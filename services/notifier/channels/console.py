@@ -30,7 +30,7 @@ class ConsoleChannel:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._timeout):
-                self._print(message, now)
+                await loop.run_in_executor(self._printer, self._print, message, now)
         except TimeoutError:
             return TryLater(Reason.TIMED_OUT, None, f"the terminal took over {self._timeout:g} s")
         except (OSError, ValueError) as error:  # ValueError: the stream is closed

@@ -15,6 +15,8 @@ from schemas.folder import EmailSpec
 from services.notifier.message import AlertMessage
 from services.notifier.render import render_email
 
+# 7 bit: not every server on the way need know 8BITMIME.
+_POLICY = SMTP.clone(cte_type="7bit")
 _SAFE_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
@@ -32,9 +34,7 @@ def mail_of(message: AlertMessage, spec: EmailSpec, now: datetime) -> Mail:
     sender, recipients = in_ascii(spec.sender), [in_ascii(r) for r in spec.recipients]
     needs_utf8 = not "".join([sender, *recipients]).isascii()
     mail = _with_headers(message, sender, recipients, now)
-    # 7 bit: not every server on the way need know 8BITMIME.
-    policy = SMTP.clone(cte_type="7bit", utf8=needs_utf8)
-    return Mail(sender, mail.as_bytes(policy=policy), needs_utf8)
+    return Mail(sender, mail.as_bytes(policy=_POLICY.clone(utf8=needs_utf8)), needs_utf8)
 
 
 def in_ascii(address: str) -> str:
@@ -51,7 +51,7 @@ def _with_headers(
 ) -> EmailMessage:
     rendered = render_email(message, now)
     domain = sender.rpartition("@")[2]
-    mail = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
+    mail = EmailMessage(policy=_POLICY)
     mail["Subject"] = rendered.subject
     mail["From"] = f"Wirewatch <{sender}>"
     mail["To"] = ", ".join(recipients)

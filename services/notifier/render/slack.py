@@ -13,6 +13,7 @@ from typing import Any
 from schemas.rule import Severity
 from services.notifier import clean
 from services.notifier.excerpts import Excerpt
+from services.notifier.links import LONGEST_LINK
 from services.notifier.message import AlertMessage
 from services.notifier.render import wording
 from services.notifier.render.cleaned import cleaned
@@ -51,7 +52,7 @@ def render_slack(message: AlertMessage, now: datetime) -> dict[str, Any]:
 
 def _blocks(message: AlertMessage, now: datetime) -> Iterator[Block]:
     yield _header(message)
-    yield _section(f"{_linked_headline(message)}\n{_escaped(wording.origin(message), 600)}")
+    yield _section(f"{_linked_headline(message)}\n{_escaped(wording.origin(message), 400)}")
     for excerpt in message.excerpts:
         yield from _excerpt(excerpt, message)
     yield _context(_rules(message))
@@ -67,10 +68,10 @@ def _header(message: AlertMessage) -> Block:
 
 
 def _linked_headline(message: AlertMessage) -> str:
-    url = message.url
-    title = _escaped(message.title, 600)
+    title = _escaped(message.title, 500)
     # `safe_link` leaves `&` alone; in Slack's markup it has to be written out.
-    return f"*<{url.replace('&', '&amp;')}|{title}>*" if url else f"*{title}*"
+    url = (message.url or "").replace("&", "&amp;")
+    return f"*<{url}|{title}>*" if 0 < len(url) <= LONGEST_LINK else f"*{title}*"
 
 
 def _excerpt(excerpt: Excerpt, message: AlertMessage) -> Iterator[Block]:
@@ -123,10 +124,10 @@ def _fallback(message: AlertMessage) -> str:
     """What notifications, screen readers and clients without blocks show."""
     test = "Test · " if message.test else ""
     lines = [
-        _escaped(test + wording.rules_in_short(message), 300),
-        f"{_linked_headline(message)} ({_escaped(wording.origin(message), 600)})",
+        _escaped(test + wording.rules_in_short(message), 250),
+        f"{_linked_headline(message)} ({_escaped(wording.origin(message), 400)})",
     ]
-    lines += [f"> {_with_hits(excerpt.sentence, 900)}" for excerpt in message.excerpts[:1]]
+    lines += [f"> {_with_hits(excerpt.sentence, 800)}" for excerpt in message.excerpts[:1]]
     return "\n".join(lines)
 
 

@@ -1,0 +1,29 @@
+"""The notifier put together: a judge on `matches`, senders on the deliveries table."""
+
+from schemas.topics import MATCHES, NOTIFIER_GROUP
+from services.bus.part import stage_part, watch_lag
+from services.bus.port import Bus
+from services.notifier.judge import Judge
+from services.notifier.worker import SendingWorker, report_backlog
+from services.runtime.clock import utc_now
+from services.runtime.lifecycle import Part
+from services.runtime.process import Process
+from services.runtime.wakeup import Wakeup
+from services.store.database import Database
+
+
+def notifier_parts(process: Process, bus: Bus, database: Database) -> dict[str, Part]:
+    """The parts `judge` and `sender`, with their gauges."""
+    metrics, wake = process.metrics, Wakeup()
+    judge = Judge(database, metrics, utc_now, wake)
+    sending = SendingWorker(database, process.settings, metrics, utc_now, wake)
+
+    async def refresh_backlog() -> None:
+        await report_backlog(database, metrics, utc_now)
+
+    process.refreshes.append(refresh_backlog)
+    process.refreshes.append(watch_lag(bus, MATCHES, NOTIFIER_GROUP, "notifier", metrics))
+    return {
+        "judge": stage_part(bus, MATCHES, NOTIFIER_GROUP, judge, metrics),
+        "sender": sending.run,
+    }

@@ -1,0 +1,65 @@
+"""The poller put together: session, text workers, policy, worker."""
+
+from dataclasses import replace
+from datetime import timedelta
+from importlib.metadata import version
+
+from services.bus.port import Bus
+from services.poller.fetch import FEED_LIMITS, PAGE_LIMITS, FetchLimits
+from services.poller.pages import TextWorkers
+from services.poller.poll import FeedPoller, PollingPolicy, Surroundings
+from services.poller.reading import PageReader
+from services.poller.schedule import Policy
+from services.poller.session import new_session
+from services.poller.worker import PollingWorker
+from services.runtime.clock import utc_now
+from services.runtime.process import Process
+from services.runtime.settings import Settings
+from services.store.database import Database
+
+
+async def open_polling(process: Process, bus: Bus, database: Database) -> PollingWorker:
+    """The polling worker of a process."""
+    settings, metrics = process.settings, process.metrics
+    workers = await process.stack.enter_async_context(
+        TextWorkers(
+            settings.text_workers,
+            page_deadline=timedelta(seconds=settings.page_deadline_seconds),
+        )
+    )
+    session = await process.stack.enter_async_context(new_session(user_agent(settings)))
+    limits = _limits(PAGE_LIMITS, settings, settings.page_max_bytes)
+    reader = PageReader(session, workers, limits, metrics, utc_now)
+    around = Surroundings(session, workers, reader, bus, database, metrics, utc_now)
+    poller = FeedPoller(around, polling_policy(settings))
+    return PollingWorker(poller, database, metrics, utc_now, settings.poll_concurrency)
+
+
+def user_agent(settings: Settings) -> str:
+    """Who we say we are: name, version, and where a publisher can reach somebody."""
+    return f"Wirewatch/{version('wirewatch')} (+{settings.contact_url})"
+
+
+def polling_policy(settings: Settings) -> PollingPolicy:
+    """The polling policy that the settings ask for."""
+    longest = timedelta(seconds=settings.poll_max_interval_seconds)
+    return PollingPolicy(
+        schedule=replace(
+            Policy(),
+            min_interval=timedelta(seconds=settings.poll_min_interval_seconds),
+            max_interval=longest,
+            undated_interval=min(Policy().undated_interval, longest),
+        ),
+        limits=_limits(FEED_LIMITS, settings, settings.feed_max_bytes),
+        first_fetch_window=timedelta(hours=settings.first_fetch_window_hours),
+        first_page_retry=timedelta(seconds=settings.page_retry_first_seconds),
+    )
+
+
+def _limits(kind: FetchLimits, settings: Settings, max_bytes: int) -> FetchLimits:
+    return replace(
+        kind,
+        max_bytes=max_bytes,
+        connect=timedelta(seconds=settings.fetch_connect_timeout_seconds),
+        total=timedelta(seconds=settings.fetch_timeout_seconds),
+    )
