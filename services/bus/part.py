@@ -22,14 +22,14 @@ async def _nothing() -> None:
 def stage_part(
     bus: Bus,
     topic: Topic,
-    group: str,
     handler: Handler,
     metrics: Metrics,
     *,
     prepared: Prepared = _nothing,
     waits_for: str = "starting",
 ) -> Part:
-    """A part that runs `handler` on `topic` once `prepared` has returned."""
+    """A part that runs `handler` on `topic` for its group, once `prepared` has returned."""
+    (group,) = topic.groups
 
     async def run(stop: asyncio.Event, component: Component) -> None:
         component.waiting(waits_for)
@@ -61,8 +61,10 @@ def reporter(topic: Topic, component: Component, metrics: Metrics) -> Callable[[
     return on_event
 
 
-def watch_lag(bus: Bus, topic: Topic, group: str, step: str, metrics: Metrics) -> Refresh:
+def watch_lag(bus: Bus, topic: Topic, step: str, metrics: Metrics) -> Refresh:
     """What brings `wirewatch_bus_lag_records{step}` up to date."""
+
+    (group,) = topic.groups
 
     async def refresh() -> None:
         lag = await bus.lag(topic, group)

@@ -17,6 +17,7 @@ from services.matcher.assembly import match_stage, rules_part
 from services.matcher.rules import RulesInForce
 from services.notifier.assembly import notifier_parts
 from services.poller.assembly import open_polling
+from services.poller.sharing import Everything
 from services.runtime.clock import utc_now
 from services.runtime.health import Component
 from services.runtime.lifecycle import Part, until_stopped
@@ -83,9 +84,9 @@ async def assemble(places: Places, process: Process) -> dict[str, Part]:
     make_state_folder(places.state)
     bus, database = await _open(places, process)
     rules = RulesInForce(process.metrics)
-    polling = await open_polling(process, bus, database)
+    polling = await open_polling(process, bus, database, Everything())
     keeper = FolderKeeper(places.config, database, process.metrics, utc_now)
-    process.refreshes.append(watch_lag(bus, ARTICLES, MATCHER_GROUP, "matcher", process.metrics))
+    process.refreshes.append(watch_lag(bus, ARTICLES, "matcher", process.metrics))
     return {
         "config": keeper.run,
         "broadcast": _broadcast(bus, database),
@@ -94,7 +95,6 @@ async def assemble(places: Places, process: Process) -> dict[str, Part]:
         "matcher": stage_part(
             bus,
             ARTICLES,
-            MATCHER_GROUP,
             match_stage(bus, rules, process.metrics),
             process.metrics,
             prepared=rules.current,

@@ -28,9 +28,9 @@ def neighbours(text: str, start: int, end: int) -> tuple[Place | None, Place | N
 
 
 def _sentences_at(text: str, place: int) -> list[Place]:
-    """The sentences of the paragraph that holds `place`, or of the last one before it."""
+    """The sentences of the paragraph at `place`, else of the one before, else of the first."""
     paragraphs = paragraph_spans(text)
-    here = [paragraph for paragraph in paragraphs if paragraph[0] <= place] or paragraphs
+    here = [paragraph for paragraph in paragraphs if paragraph[0] <= place] or paragraphs[:1]
     return sentence_spans(text, *here[-1]) if here else []
 
 

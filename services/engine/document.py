@@ -36,6 +36,9 @@ class Document:
         """The occurrences of a term, a list of terms or an OR of terms."""
         match node:
             case Term():
+                # Most terms of most rules have a word that the article lacks.
+                if node.plain and not clitics and not self._vocabulary.issuperset(node.words):
+                    return {}
                 return self._find_term(node, scope, clitics=clitics)
             case SavedList():
                 return self._find_any(node.items, scope, clitics=clitics)
@@ -46,8 +49,13 @@ class Document:
 
     def _find_any(self, nodes: Sequence[Node], scope: TextField | None, *, clitics: bool) -> Found:
         found = [self.find(node, scope, clitics=clitics) for node in nodes]
-        fields = {field: None for one in found for field in one}
+        fields = [field for field in self.texts if any(field in one for one in found)]
         return {field: merged(one.get(field, ()) for one in found) for field in fields}
+
+    @cached_property
+    def _vocabulary(self) -> frozenset[str]:
+        texts = self.texts.values()
+        return frozenset(word.folded for text in texts for word in text.words)
 
     def _find_term(self, term: Term, scope: TextField | None, *, clitics: bool) -> Found:
         key = (term, scope, clitics)

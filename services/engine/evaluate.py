@@ -55,6 +55,8 @@ class Evaluation:
     def holds(self, node: Node, scope: _Scope = None) -> bool:  # noqa: PLR0911 - one for each kind of node
         """Whether `node` is true of the article."""
         match node:
+            case Term():
+                return bool(self.document.find(node, scope, clitics=self.options.clitics))
             case And():
                 return all(self.holds(child, scope) for child in node.children)
             case Or():
@@ -69,7 +71,7 @@ class Evaluation:
                 return any(has_value(self.document.article, node.name, v) for v in node.values)
             case AtLeast():
                 return self._count(node, scope) >= node.count
-            case Term() | Near() | NotNear():
+            case Near() | NotNear():
                 return bool(self.found(node, scope))
             case _:
                 assert_never(node)

@@ -53,6 +53,12 @@ class Term:
     words: tuple[str, ...]
     exact: bool = False
     span: Span = field(default=Span(), compare=False)
+    plain: bool = field(init=False, compare=False, repr=False)
+    """Whether each word must stand in the text exactly as it stands here."""
+
+    def __post_init__(self) -> None:
+        plain = not self.exact and not any(map(is_pattern, self.words))
+        object.__setattr__(self, "plain", plain)
 
 
 @dataclass(frozen=True, slots=True)

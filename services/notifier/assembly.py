@@ -1,6 +1,6 @@
 """The notifier put together: a judge on `matches`, senders on the deliveries table."""
 
-from schemas.topics import MATCHES, NOTIFIER_GROUP
+from schemas.topics import MATCHES
 from services.bus.part import stage_part, watch_lag
 from services.bus.port import Bus
 from services.notifier.judge import Judge
@@ -22,8 +22,8 @@ def notifier_parts(process: Process, bus: Bus, database: Database) -> dict[str, 
         await report_backlog(database, metrics, utc_now)
 
     process.refreshes.append(refresh_backlog)
-    process.refreshes.append(watch_lag(bus, MATCHES, NOTIFIER_GROUP, "notifier", metrics))
+    process.refreshes.append(watch_lag(bus, MATCHES, "notifier", metrics))
     return {
-        "judge": stage_part(bus, MATCHES, NOTIFIER_GROUP, judge, metrics),
+        "judge": stage_part(bus, MATCHES, judge, metrics),
         "sender": sending.run,
     }

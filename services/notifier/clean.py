@@ -19,7 +19,7 @@ _DROPPED = re.compile(
 _BLANKS = re.compile(r"[\s\u2028\u2029]+")
 _ELLIPSIS = "…"
 # Anything longer is no headline or sentence; cutting first keeps a text of megabytes cheap.
-_SLACK = 8
+_ROOM = 8
 
 
 def piece(text: str) -> str:
@@ -32,7 +32,7 @@ def piece(text: str) -> str:
 
 def line(text: str, limit: int) -> str:
     """`text` as one clean line of at most `limit` characters."""
-    return cut(piece(text[: limit * _SLACK]).strip(), limit)
+    return cut(piece(text[: limit * _ROOM]).strip(), limit)
 
 
 def cut(text: str, limit: int) -> str:

@@ -34,15 +34,11 @@ def host_of(url: str | None) -> str | None:
         return None
     try:
         parts = urlsplit(url.strip())
-        if parts.scheme not in {"http", "https"} or not parts.hostname or _bad_port(parts.port):
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
             return None
         return URL.build(scheme="http", host=parts.hostname).raw_host
     except ValueError:  # urlsplit and yarl: a malformed host or port
         return None
-
-
-def _bad_port(port: int | None) -> bool:
-    return port == 0
 
 
 def _netloc(host: str, port: int | None) -> str:

@@ -11,15 +11,18 @@ from services.poller.poll import FeedPoller, PollingPolicy, Surroundings
 from services.poller.reading import PageReader
 from services.poller.schedule import Policy
 from services.poller.session import new_session
-from services.poller.worker import PollingWorker
+from services.poller.sharing import Share
+from services.poller.worker import Limits, PollingWorker
 from services.runtime.clock import utc_now
 from services.runtime.process import Process
 from services.runtime.settings import Settings
 from services.store.database import Database
 
 
-async def open_polling(process: Process, bus: Bus, database: Database) -> PollingWorker:
-    """The polling worker of a process."""
+async def open_polling(
+    process: Process, bus: Bus, database: Database, share: Share
+) -> PollingWorker:
+    """The polling worker of a process, for its share of the feeds."""
     settings, metrics = process.settings, process.metrics
     workers = await process.stack.enter_async_context(
         TextWorkers(
@@ -32,7 +35,8 @@ async def open_polling(process: Process, bus: Bus, database: Database) -> Pollin
     reader = PageReader(session, workers, limits, metrics, utc_now)
     around = Surroundings(session, workers, reader, bus, database, metrics, utc_now)
     poller = FeedPoller(around, polling_policy(settings))
-    return PollingWorker(poller, database, metrics, utc_now, settings.poll_concurrency)
+    worker_limits = Limits(settings.poll_concurrency, share)
+    return PollingWorker(poller, database, metrics, utc_now, worker_limits)
 
 
 def user_agent(settings: Settings) -> str:

@@ -15,13 +15,12 @@ from enum import StrEnum
 import aiohttp
 from yarl import URL
 
+from services.poller.addresses import NotFetchable, is_encodable, redirect_target, web_address
 from services.poller.session import QueueClock
 
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _PERMANENT = frozenset((301, 308))
 _CHUNK = 65_536
-# What an address may not hold if it is to be sent exactly as it was written.
-_NEEDS_QUOTING = frozenset(' "<>\\^`{|}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,19 +180,20 @@ class _Request:
 
 
 async def _follow(request: _Request, url: str) -> FetchResult:
-    here = _address(url, FetchReason.UNREACHABLE)
+    here = web_address(url)
+    if isinstance(here, NotFetchable):
+        return FetchFailed(FetchReason.UNREACHABLE, here.detail)
     moved: URL | None = None
     only_permanent = True
     for _ in range(request.limits.max_redirects + 1):
-        if isinstance(here, FetchFailed):
-            return here
         async with _get(request, here) as response:
             if response.status not in _REDIRECTS:
                 return await _answer(request, response, moved)
-            only_permanent = only_permanent and response.status in _PERMANENT
-            here = _target(response)
-        if only_permanent and isinstance(here, URL):
-            moved = here
+            target = redirect_target(response.url, response.headers.get("Location", ""))
+        if isinstance(target, NotFetchable):
+            return FetchFailed(FetchReason.BAD_REDIRECT, target.detail, response.status)
+        only_permanent = only_permanent and response.status in _PERMANENT
+        here, moved = target, target if only_permanent else moved
     return FetchFailed(
         FetchReason.BAD_REDIRECT, f"more than {request.limits.max_redirects} redirects"
     )
@@ -260,7 +260,7 @@ def _headers(response: aiohttp.ClientResponse) -> ReplyHeaders:
         value = response.headers.get(name)
         # Bytes that are not UTF-8 arrive as lone surrogates: they can be neither stored
         # nor sent back as they were, so such a header counts as absent.
-        return value if value is not None and _is_encodable(value) else None
+        return value if value is not None and is_encodable(value) else None
 
     return ReplyHeaders(
         etag=text("ETag"),
@@ -269,44 +269,6 @@ def _headers(response: aiohttp.ClientResponse) -> ReplyHeaders:
         retry_after=text("Retry-After"),
         cache_control=text("Cache-Control"),
     )
-
-
-def _target(response: aiohttp.ClientResponse) -> URL | FetchFailed:
-    location = response.headers.get("Location", "").strip()
-    if not location or not _is_encodable(location):
-        detail = f"answered {response.status} without a usable Location"
-        return FetchFailed(FetchReason.BAD_REDIRECT, detail, response.status)
-    try:
-        joined = str(response.url.join(_url(location)))
-    except ValueError:
-        return FetchFailed(FetchReason.BAD_REDIRECT, "to no web address", response.status)
-    target = _address(joined, FetchReason.BAD_REDIRECT)
-    if isinstance(target, URL) and (response.url.scheme, target.scheme) == ("https", "http"):
-        return FetchFailed(FetchReason.BAD_REDIRECT, "from https to http", response.status)
-    return target
-
-
-def _address(text: str, reason: FetchReason) -> URL | FetchFailed:
-    """A web address without user name, or the failure that it is none."""
-    try:
-        url = _url(text.strip())
-    except ValueError:
-        return FetchFailed(reason, "not a web address")
-    if url.scheme not in {"http", "https"} or not url.host:
-        return FetchFailed(reason, "not an http or https address")
-    if url.user is not None or url.password is not None:
-        return FetchFailed(reason, "an address with a user name is not fetched")
-    return url
-
-
-def _url(text: str) -> URL:
-    """`text` as it stands if it can be sent so: signed links break when they are re-quoted."""
-    as_it_is = text.isascii() and text.isprintable() and _NEEDS_QUOTING.isdisjoint(text)
-    return URL(text, encoded=as_it_is)
-
-
-def _is_encodable(text: str) -> bool:
-    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _describe(error: Exception) -> str:

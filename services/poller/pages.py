@@ -13,6 +13,7 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from datetime import timedelta
 from multiprocessing.connection import wait
 from types import TracebackType
@@ -27,6 +28,9 @@ from services.poller.parse import ParsedFeed, ParseFailed, ParseReason, parse_fe
 log = structlog.get_logger()
 _Value = TypeVar("_Value")
 _GRACE_SECONDS = 2
+_LOOK_SECONDS = 0.5
+_WARM_SECONDS = 60
+_ATTEMPTS = 3
 
 
 class WorkersClosedError(Exception):
@@ -68,7 +72,7 @@ class TextWorkers:
     async def start(self) -> None:
         """Start the processes; returns when the first is warm."""
         self._pool = _new_pool(self._workers)
-        await asyncio.wrap_future(self._pool.schedule(_warm))
+        await self._attempt(_warm, _WARM_SECONDS)
 
     async def close(self) -> None:
         """Stop the processes at once; none is left when this returns."""
@@ -103,29 +107,39 @@ class TextWorkers:
             return NoText(NoTextReason.EXTRACTION_FAILED, str(error))
 
     async def _run(self, work: Callable[[], _Value], seconds: float) -> _Value:
-        try:
-            return await self._attempt(work, seconds)
-        except BrokenProcessPool:
+        for _ in range(_ATTEMPTS):
             # The pool gives up when a process dies while nobody works, as when the system
             # is short of memory. That says nothing about this document.
-            return await self._attempt(work, seconds)
+            with suppress(BrokenProcessPool):
+                return await self._attempt(work, seconds)
+        raise _WorkerFailedError(f"the workers died {_ATTEMPTS} times")
 
     async def _attempt(self, work: Callable[[], _Value], seconds: float) -> _Value:
         pool = await self._living_pool()
-        limited = functools.partial(_within, seconds, work)
         try:
-            return await asyncio.wrap_future(pool.schedule(limited, timeout=seconds))
-        except (TimeoutError, BrokenProcessPool):
+            scheduled = pool.schedule(functools.partial(_within, seconds, work), timeout=seconds)
+        except RuntimeError as error:  # it died just now
+            raise BrokenProcessPool(str(error)) from error
+        future = asyncio.wrap_future(scheduled)
+        try:
+            await self._done(future, pool)
+            return future.result()
+        except (TimeoutError, BrokenProcessPool, WorkersClosedError, asyncio.CancelledError):
             raise
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
-            raise WorkersClosedError("the workers were closed") from None
         except ProcessExpired as error:
             raise _WorkerFailedError(f"the worker died with exit code {error.exitcode}") from error
         except Exception as error:  # whatever the document made the parser raise
             raise _WorkerFailedError(f"{type(error).__name__}: {error}"[:300]) from error
+        finally:
+            future.cancel()
+
+    async def _done(self, future: asyncio.Future[_Value], pool: ProcessPool) -> None:
+        """Waits for `future`. A pool that ends forgets what was scheduled, hence the look."""
+        while not (await asyncio.wait([future], timeout=_LOOK_SECONDS))[0]:
+            if self._pool is None:
+                raise WorkersClosedError("the workers were closed")
+            if pool is not self._pool or not pool.active:
+                raise BrokenProcessPool("the workers died")
 
     async def _living_pool(self) -> ProcessPool:
         if self._pool is None:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -11,6 +12,7 @@ from schemas.folder import FeedSpec
 from services.poller import memory as remembered
 from services.poller.memory import Memory
 from services.poller.poll import FeedPoller
+from services.poller.sharing import Everything, Share
 from services.runtime.backoff import delay
 from services.runtime.clock import Clock
 from services.runtime.dependency import DependencyUnavailableError
@@ -24,10 +26,18 @@ from services.store.written import Kind
 log = structlog.get_logger()
 
 _LOOK_EVERY_SECONDS = 0.2
-_RETRIES_AT_ONCE = 20
+_RETRIES_AT_ONCE = 100
 _FIRST_POLL_GAP = timedelta(seconds=0.05)  # between the first polls of many new feeds
 _FIRST_PAUSE = timedelta(seconds=0.5)
 _LONGEST_PAUSE = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What of all polling a worker does, and how much of it at the same time."""
+
+    concurrency: int
+    share: Share = field(default_factory=Everything)
 
 
 class PollingWorker:
@@ -39,13 +49,14 @@ class PollingWorker:
         database: Database,
         metrics: Metrics,
         clock: Clock,
-        concurrency: int,
+        limits: Limits,
     ) -> None:
         self._poller = poller
         self._database = database
         self._metrics = metrics
         self._clock = clock
-        self._concurrency = concurrency
+        self._concurrency = limits.concurrency
+        self._share = limits.share
         self._generation = 0
         self._feeds: dict[str, FeedSpec] = {}
         self._memories: dict[str, Memory] = {}
@@ -61,6 +72,7 @@ class PollingWorker:
                 await self._look(component)
                 await wait_for_stop(stop, _LOOK_EVERY_SECONDS)
             await self._finish()
+            await self._share.give_up()
         finally:
             for task in self._under_way():
                 task.cancel()
@@ -70,10 +82,14 @@ class PollingWorker:
         if self._paused_until is not None and now < self._paused_until:
             return
         try:
+            if await self._share.refresh(now):
+                self._take_stock_again()
             await self._follow_configuration(now)
         except DependencyUnavailableError as error:
             self._pause(error, component)
             return
+        if not self._outages:
+            component.ready()
         self._start_due(now, component)
         if self._retrying is None or self._retrying.done():
             self._retrying = asyncio.create_task(self._retry_pages(component))
@@ -87,11 +103,17 @@ class PollingWorker:
                 return
             stored = await written.items(tx, Kind.FEEDS)
             states = await feeds.states(tx)
-        self._feeds = {i: FeedSpec.model_validate(dict(item.spec)) for i, item in stored.items()}
+        specs = {i: FeedSpec.model_validate(dict(item.spec)) for i, item in stored.items()}
+        self._feeds = {i: spec for i, spec in specs.items() if self._share.has(spec.url)}
         known = {i: remembered.from_state(s) for i, s in states.items()}
         self._memories = {i: self._memory(spec, known, now) for i, spec in self._feeds.items()}
         self._generation = generation
         self._count_feeds()
+
+    def _take_stock_again(self) -> None:
+        """Other feeds are ours now: what is not being polled is read from the database."""
+        self._memories = {i: m for i, m in self._memories.items() if i in self._polling}
+        self._generation = 0
 
     def _memory(self, spec: FeedSpec, stored: Mapping[str, Memory], now: datetime) -> Memory:
         memory = self._memories.get(spec.id) or stored.get(spec.id)
@@ -138,7 +160,8 @@ class PollingWorker:
             async with self._database.read() as tx:
                 due = await feeds.due_retries(tx, self._clock(), _RETRIES_AT_ONCE)
             for retry in due:
-                await self._poller.retry_page(retry)
+                if retry.feed_id in self._feeds:
+                    await self._poller.retry_page(retry)
         except DependencyUnavailableError as error:
             self._pause(error, component)
         except Exception:

@@ -2,20 +2,26 @@
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 
 import structlog
 
+from services.runtime.backoff import delay
 from services.runtime.dependency import DependencyUnavailableError
 from services.runtime.health import Health
 from services.runtime.http import PortTakenError, serve_endpoint
-from services.runtime.lifecycle import Part, run_parts, stop_on_signals
+from services.runtime.lifecycle import Part, run_parts, stop_on_signals, wait_for_stop
 from services.runtime.metrics import Metrics
 from services.runtime.settings import Settings
 
 log = structlog.get_logger()
+
+FIRST_PAUSE = timedelta(seconds=0.5)
+LONGEST_PAUSE = timedelta(seconds=15)
 
 Refresh = Callable[[], Awaitable[None]]
 
@@ -31,20 +37,9 @@ class Process:
     name: str
     settings: Settings
     stack: AsyncExitStack
-    metrics: Metrics = field(default_factory=Metrics)
-    refreshes: list[Refresh] = field(default_factory=list)
-    health: Health = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.health = Health(self.metrics)
-
-    async def refresh(self) -> None:
-        """Bring all gauges up to date; those whose source is away keep their last value."""
-        for refresh in self.refreshes:
-            try:
-                await refresh()
-            except DependencyUnavailableError as error:
-                log.warning("gauges not refreshed", error=str(error))
+    metrics: Metrics
+    health: Health
+    refreshes: list[Refresh]
 
 
 Assemble = Callable[[Process], Awaitable[dict[str, Part]]]
@@ -63,25 +58,42 @@ async def run_process(
 ) -> None:
     """Run the parts that `assemble` returns until `stop` is set.
 
-    `started` is told the endpoint's URL. Raises CannotStartError, PortTakenError and what
-    `assemble` raises.
+    A dependency that is away at the start is waited for, visibly. `started` is told the
+    endpoint's URL. Raises CannotStartError and PortTakenError.
     """
-    async with AsyncExitStack() as stack:
-        process = Process(name, settings, stack)
-        parts = await assemble(process)
-        url = await stack.enter_async_context(
-            serve_endpoint(
-                settings.http_host,
-                settings.http_port,
-                process.metrics,
-                process.health,
-                process.refresh,
-            )
-        )
-        log.info("wirewatch runs", process=name, url=url)
-        started(url)
-        await run_parts(parts, process.health, stop)
-        log.info("stopped; nothing is in flight", process=name)
+    metrics = Metrics()
+    health = Health(metrics)
+    refreshes: list[Refresh] = []
+    place = (settings.http_host, settings.http_port)
+    async with serve_endpoint(*place, metrics, health, partial(_refresh, refreshes)) as url:
+        startup = health.component("startup")
+        failures = 0
+        while not stop.is_set():
+            try:
+                async with AsyncExitStack() as stack:
+                    process = Process(name, settings, stack, metrics, health, refreshes)
+                    parts = await assemble(process)
+                    startup.ready()
+                    log.info("wirewatch runs", process=name, url=url)
+                    started(url)
+                    await run_parts(parts, health, stop)
+            except DependencyUnavailableError as error:
+                failures += 1
+                refreshes.clear()
+                startup.waiting(str(error))
+                pause = delay(failures, FIRST_PAUSE, LONGEST_PAUSE, 1)
+                log.warning("start waits", error=str(error), seconds=pause.total_seconds())
+                await wait_for_stop(stop, pause.total_seconds())
+    log.info("stopped; nothing is in flight", process=name)
+
+
+async def _refresh(refreshes: Iterable[Refresh]) -> None:
+    """Bring all gauges up to date; those whose source is away keep their last value."""
+    for refresh in refreshes:
+        try:
+            await refresh()
+        except DependencyUnavailableError as error:
+            log.warning("gauges not refreshed", error=str(error))
 
 
 async def run_until_signal(name: str, settings: Settings, assemble: Assemble) -> int:
@@ -89,7 +101,7 @@ async def run_until_signal(name: str, settings: Settings, assemble: Assemble) ->
     async with stop_on_signals() as stop:
         try:
             await run_process(name, settings, assemble, stop)
-        except (CannotStartError, PortTakenError, DependencyUnavailableError) as error:
+        except (CannotStartError, PortTakenError) as error:
             sys.stderr.write(f"wirewatch cannot start: {error}\n")
             return 1
     return 0

@@ -92,6 +92,14 @@ feed_states = Table(
     Column("health", JSON, nullable=False),  # services.poller.schedule.FeedHealth
 )
 
+# The pollers that share the feeds, by their signs of life.
+pollers = Table(
+    "pollers",
+    metadata,
+    Column("poller_id", String(16), primary_key=True),
+    Column("seen_at", UtcDateTime, nullable=False),
+)
+
 # Every identity an entry was ever known by; see services.poller.identity.
 seen_entries = Table(
     "seen_entries",

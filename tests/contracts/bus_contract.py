@@ -8,8 +8,8 @@ about order use one key.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
@@ -49,17 +49,6 @@ async def take(consumer: Consumer, wanted: int) -> list[Record]:
         while len(taken) < wanted:
             taken += await consumer.fetch(wanted - len(taken), 1.0)
     return taken
-
-
-@asynccontextmanager
-async def following(bus: Bus, topic: Topic) -> AsyncIterator[AsyncIterator[Batch]]:
-    """A follower that is closed at the end, which every adapter's must allow."""
-    batches = bus.follow(topic)
-    assert isinstance(batches, AsyncGenerator)
-    try:
-        yield batches
-    finally:
-        await batches.aclose()
 
 
 async def read_up_to_none(
@@ -375,7 +364,7 @@ class BusContract:
         self, bus: Bus, make_topic: MakeTopic
     ) -> None:
         topic = await make_topic(compacted=True)
-        async with following(bus, topic) as batches:
+        async with aclosing(bus.follow(topic)) as batches:
             assert await read_up_to_none(batches) == []
 
     async def test_a_follower_reads_all_and_then_what_comes(
@@ -384,7 +373,7 @@ class BusContract:
         topic = await make_topic(compacted=True)
         for n in range(3):
             await bus.send(Outgoing(topic, str(n), b"%d" % n))
-        async with following(bus, topic) as batches:
+        async with aclosing(bus.follow(topic)) as batches:
             read = await read_up_to_none(batches)
             assert {r.key: r.value for r in read} == {"0": b"0", "1": b"1", "2": b"2"}
             for value in (b"new", None):
@@ -397,7 +386,7 @@ class BusContract:
     ) -> None:
         topic = await make_topic(compacted=True)
         await bus.send_all([Outgoing(topic, f"key {n}", b"v") for n in range(1_000)])
-        async with following(bus, topic) as batches:
+        async with aclosing(bus.follow(topic)) as batches:
             read = await read_up_to_none(batches)
         assert sorted(r.key for r in read) == sorted(f"key {n}" for n in range(1_000))
 
@@ -408,8 +397,8 @@ class BusContract:
         await bus.send_all(letters(topic, "ab"))
         async with (
             bus.consume(topic, GROUP) as consumer,
-            following(bus, topic) as one,
-            following(bus, topic) as two,
+            aclosing(bus.follow(topic)) as one,
+            aclosing(bus.follow(topic)) as two,
         ):
             assert text_of(await read_up_to_none(one)) == "ab"
             assert text_of(await read_up_to_none(two)) == "ab"
@@ -419,7 +408,7 @@ class BusContract:
         self, bus: Bus, make_topic: MakeTopic
     ) -> None:
         topic = await make_topic(compacted=True)
-        async with following(bus, topic) as batches:
+        async with aclosing(bus.follow(topic)) as batches:
             assert await read_up_to_none(batches) == []
             waiting = asyncio.ensure_future(anext(batches))
             await asyncio.sleep(0)

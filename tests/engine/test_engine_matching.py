@@ -177,6 +177,12 @@ def test_clitics(query: str, text: str, expected: bool) -> None:
         assert not does_match(query, text)
 
 
+@pytest.mark.parametrize(("pairs", "expected"), [(30, True), (31, False)])
+def test_the_deepest_rules_are_matched_too(pairs: int, expected: bool) -> None:
+    query = "karvala AND " + "-(" * pairs + "union" + ")" * pairs
+    assert does_match(query, article()) is expected
+
+
 def test_the_proof_names_each_clause_and_points_at_its_words() -> None:
     told = article(title="Harbour strike in Karvala")
     query = '"walked out" AND (Karvala OR Lindhafen) AND title:strike -ferry lang:en'

@@ -5,10 +5,13 @@ from itertools import pairwise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from schemas.matches import ArticleField
 from services.engine.analysis import analyse
 from services.engine.context import neighbours, sentence_around
+from services.engine.document import Document
 from services.engine.errors import RuleError
 from services.engine.parse import parse
+from services.engine.places import places_of
 from services.engine.printing import written
 from services.engine.query import (
     And,
@@ -171,6 +174,14 @@ def test_words_stand_in_order(text: str) -> None:
 def test_folding_is_settled_after_one_time(text: str) -> None:
     for word in analyse(text).words:
         assert [again.folded for again in analyse(word.folded).words] == [word.folded]
+
+
+@_SETTINGS
+@given(_TERMS, st.text(st.sampled_from("port lind us harour 3.5 港口"), max_size=40), st.booleans())
+def test_skipping_absent_words_early_finds_the_same(term: Term, body: str, clitics: bool) -> None:
+    document = Document(article(body))
+    found = document.find(term, TextField.BODY, clitics=clitics).get(ArticleField.BODY, ())
+    assert tuple(found) == places_of(term, analyse(body), clitics=clitics)
 
 
 @_SETTINGS

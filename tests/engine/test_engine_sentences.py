@@ -81,6 +81,10 @@ def test_neighbours_stay_inside_the_paragraph() -> None:
     assert shown("Other") == [None, "Last."]
 
 
+def test_a_place_before_the_first_paragraph_gets_its_first_sentence() -> None:
+    assert sentence_around("\n\nOne. Two.\n\nThree.", 0, 0) == (2, 6)
+
+
 @pytest.mark.parametrize(("text", "start", "end"), [("", 0, 0), ("   ", 1, 2), ("word", 0, 4)])
 def test_context_of_odd_places_is_still_a_place_in_the_text(
     text: str, start: int, end: int

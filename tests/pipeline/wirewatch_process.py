@@ -78,9 +78,10 @@ class WirewatchProcess:
         await until(self._has_started, "the endpoint's address in the log")
 
     async def start_ready(self) -> None:
-        """Start and wait until every part is ready."""
+        """Start and wait until every part is ready and every feed has been looked at."""
         await self.start()
         await self.until_ready()
+        await until(self._has_looked, "a first look at every feed")
 
     async def until_ready(self) -> None:
         """Wait until every part is ready."""
@@ -145,6 +146,10 @@ class WirewatchProcess:
     def everything_said(self) -> str:
         """All output of all starts."""
         return "".join(path.read_text() for path in self.state.parent.glob("run-*.log"))
+
+    async def _has_looked(self) -> bool:
+        feeds = await self.metric("wirewatch_feeds")
+        return feeds > 0 and await self.metric("wirewatch_feeds", state="new") == 0
 
     async def _has_started(self) -> bool:
         assert self.process is not None

@@ -411,7 +411,10 @@ async def test_https_is_never_left_for_http(certificate: ssl.SSLContext) -> None
         aiohttp.ClientSession(connector=aiohttp.TCPConnector(ssl=False)) as trusting,
     ):
         result = failure(await fetch(trusting, url, NOW, LIMITS))
-    assert (result.reason, result.detail) == (FetchReason.BAD_REDIRECT, "from https to http")
+    assert (result.reason, result.detail) == (
+        FetchReason.BAD_REDIRECT,
+        "a redirect from https to http",
+    )
 
 
 async def test_a_certificate_nobody_vouches_for_is_a_tls_failure(

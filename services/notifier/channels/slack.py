@@ -98,7 +98,7 @@ class SlackChannel:
         # Trying again is the sender's business, hence no handlers; and the SDK logs the
         # URL at debug level, hence a logger of its own that hands nothing on.
         return AsyncWebhookClient(
-            url, session=self._session, retry_handlers=None, logger=_silent_logger()
+            url, session=self._session, retry_handlers=[], logger=_silent_logger()
         )
 
 

@@ -92,7 +92,7 @@ def _rules(message: AlertMessage) -> Iterator[tuple[str, Text]]:
     named, more = wording.named_rules(message)
     label = "Rule" if len(message.rules) == 1 else "Rules"
     for rule in named:
-        severity = (f"{wording.SEVERITY[rule.severity]}  ", Style(color=_COLOUR[rule.severity]))
+        severity = (f"{wording.SEVERITY[rule.severity]:<8}", Style(color=_COLOUR[rule.severity]))
         yield label, Text.assemble(severity, (rule.name, Style(bold=True)))
         label = ""
     if more:

@@ -109,6 +109,12 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_page_retries_due_at"), ["due_at"], unique=False)
 
     op.create_table(
+        "pollers",
+        sa.Column("poller_id", sa.String(length=16), nullable=False),
+        sa.Column("seen_at", UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("poller_id", name=op.f("pk_pollers")),
+    )
+    op.create_table(
         "seen_entries",
         sa.Column("feed_id", sa.String(length=80), nullable=False),
         sa.Column("alias", sa.String(length=32), nullable=False),
