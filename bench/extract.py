@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import trafilatura
@@ -188,9 +189,23 @@ def main() -> None:
     print(f"good lines of the pages lost to pruning and filters: {len(lost)} of {total}")
     for line in lost:
         print(f"  lost: {line[:120]}")
-    dropped, total = dropped_lines(read_articles(folder / "articles.jsonl.gz"))
-    print(f"lines the filter drops from clean articles: {len(dropped)} of {total}")
-    for line in dropped[:: max(1, len(dropped) // 60)]:
+    articles = read_articles(folder / "articles.jsonl.gz")
+    lines = list(dict.fromkeys(chain.from_iterable(articles)))
+    report_dropped("lines", lines)
+    report_dropped("sentences", [line for line in lines if is_sentence(line)])
+
+
+def is_sentence(line: str) -> bool:
+    """What is text for certain; the articles as copied hold many advertisements and links."""
+    return len(line) > 60 and line.endswith((".", ".”", '."'))
+
+
+def report_dropped(kind: str, lines: list[str]) -> None:
+    """Prints how many of these lines the line filter drops, and examples."""
+    dropped, total = dropped_lines([lines])
+    share = len(dropped) / total
+    print(f"different {kind} of articles the filter drops: {len(dropped)} of {total} ({share:.3%})")
+    for line in dropped[:: max(1, len(dropped) // 30)]:
         print(f"  dropped: {line[:120]}")
 
 

@@ -21,16 +21,20 @@ from services.embedded.commands import (
     INVALID,
     Said,
     apply_once,
+    apply_topics,
     list_dead_letters,
     list_deliveries,
     retry_dead_letters,
     retry_delivery,
     test_channel,
+    upgrade_database,
 )
 from services.embedded.demo.runner import run_demo
 from services.embedded.pipeline import Places, assemble
+from services.notifier.__main__ import assemble as notifier_parts
+from services.poller.__main__ import assemble as poller_parts
 from services.runtime.log import configure_logging
-from services.runtime.process import run_until_signal
+from services.runtime.process import Assemble, run_until_signal
 from services.runtime.settings import (
     Settings,
     SettingsError,
@@ -50,6 +54,10 @@ app = typer.Typer(
 channels = typer.Typer(help="The ways alerts go out.", no_args_is_help=True)
 deliveries = typer.Typer(help="What was sent, is waiting, or was given up.", no_args_is_help=True)
 dlq = typer.Typer(help="Records that could not be read.", no_args_is_help=True)
+topics = typer.Typer(help="The topics on Kafka.", no_args_is_help=True)
+database = typer.Typer(help="The database.", no_args_is_help=True)
+app.add_typer(topics, name="topics")
+app.add_typer(database, name="database")
 app.add_typer(channels, name="channels")
 app.add_typer(deliveries, name="deliveries")
 app.add_typer(dlq, name="dlq")
@@ -82,6 +90,27 @@ def run(config: ConfigOption, state: StateOption = DEFAULT_STATE) -> None:
 
 
 @app.command()
+def poller() -> None:
+    """Run one poller: Kafka and the database come from the settings."""
+    _serve("poller", poller_parts)
+
+
+@app.command()
+def matcher() -> None:
+    """Run one matcher: Kafka comes from the settings."""
+    from services.matcher.__main__ import assemble as matcher_parts  # noqa: PLC0415
+
+    # Faust takes half a second to import, and only this process needs it.
+    _serve("matcher", matcher_parts)
+
+
+@app.command()
+def notifier() -> None:
+    """Run one notifier: Kafka and the database come from the settings."""
+    _serve("notifier", notifier_parts)
+
+
+@app.command()
 def apply(
     config: ConfigOption,
     state: StateOption = DEFAULT_STATE,
@@ -108,6 +137,18 @@ def config(
     for name, value in effective(_settings()).items():
         table.add_row(name, value)
     Console().print(table)
+
+
+@topics.command("apply")
+def topics_apply() -> None:
+    """Create the topics on Kafka, and say where one differs from what is declared."""
+    _finish(apply_topics(_settings()))
+
+
+@database.command("upgrade")
+def database_upgrade(state: StateOption = DEFAULT_STATE) -> None:
+    """Bring the database's schema up to date; the processes do it at their start, too."""
+    _finish(upgrade_database(state, _settings()))
 
 
 @channels.command("test")
@@ -138,18 +179,22 @@ def deliveries_retry(delivery_id: str, state: StateOption = DEFAULT_STATE) -> No
 @dlq.command("list")
 def dlq_list(state: StateOption = DEFAULT_STATE) -> None:
     """List the records that were put aside, with the reason."""
-    _finish(list_dead_letters(state))
+    _finish(list_dead_letters(state, _settings()))
 
 
 @dlq.command("retry")
 def dlq_retry(state: StateOption = DEFAULT_STATE) -> None:
     """Send every record that was put aside through its topic again."""
-    _finish(retry_dead_letters(state))
+    _finish(retry_dead_letters(state, _settings()))
 
 
 def main() -> None:
     """The entry point of the command."""
     app()
+
+
+def _serve(name: str, parts: Assemble) -> NoReturn:
+    raise typer.Exit(asyncio.run(run_until_signal(name, _settings(), parts)))
 
 
 def _settings() -> Settings:

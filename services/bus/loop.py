@@ -126,45 +126,39 @@ async def run_stage(  # noqa: PLR0913 - all that tells one stage from another
     is done. Waits for what is away. Raises TooMuchPoisonError, OffsetOutOfRangeError,
     FencedError and what joining raises; nothing undone is committed then.
     """
-    policy = policy or LoopPolicy()
-    dead_letters = policy.dead_letters or dead_letters_of(topic)
-    loop = _Loop(bus, topic, group, handler, on_event, stop, batch_size, policy, dead_letters)
-    await loop.run()
+    one = OneByOne(bus, topic, handler, on_event, stop, policy or LoopPolicy())
+    await _Loop(one, group, batch_size).run()
 
 
-class _Stopped(Exception):  # noqa: N818 - no error: the way out of a wait
-    """`stop` was set while something was waited for."""
+class Stopped(Exception):  # noqa: N818 - no error: the way out of a wait
+    """`stop` was set while something was waited for; the record in hand is not done."""
 
 
 @dataclass(slots=True)
 class _Loop:
-    bus: Bus
-    topic: Topic
+    one: "OneByOne"
     group: str
-    handler: Handler
-    on_event: Callable[[Event], None]
-    stop: asyncio.Event
     batch_size: int
-    policy: LoopPolicy
-    dead_letters: Topic
     done: dict[int, Record] = field(default_factory=dict)
     """The last record of each partition that is done and not committed."""
 
     async def run(self) -> None:
-        with suppress(_Stopped):
+        one = self.one
+        with suppress(Stopped):
             async with AsyncExitStack() as stack:
-                consumer = await self._insist(partial(self._join, stack))
-                while not self.stop.is_set():
-                    batch = await self._insist(partial(self._fetch_unless_stopped, consumer))
+                consumer = await one.insist(partial(self._join, stack))
+                while not one.stop.is_set():
+                    batch = await one.insist(partial(self._fetch_unless_stopped, consumer))
                     await self._work_off(batch)
                     await self._commit(consumer)
 
     async def _join(self, stack: AsyncExitStack) -> Consumer:
-        return await stack.enter_async_context(self.bus.consume(self.topic, self.group))
+        return await stack.enter_async_context(self.one.bus.consume(self.one.topic, self.group))
 
     async def _fetch_unless_stopped(self, consumer: Consumer) -> Sequence[Record]:
-        fetching = asyncio.ensure_future(consumer.fetch(self.batch_size, self.policy.fetch_timeout))
-        stopping = asyncio.ensure_future(self.stop.wait())
+        timeout = self.one.policy.fetch_timeout
+        fetching = asyncio.ensure_future(consumer.fetch(self.batch_size, timeout))
+        stopping = asyncio.ensure_future(self.one.stop.wait())
         try:
             await asyncio.wait({fetching, stopping}, return_when=asyncio.FIRST_COMPLETED)
             return fetching.result() if fetching.done() else ()
@@ -175,25 +169,59 @@ class _Loop:
 
     async def _work_off(self, batch: Sequence[Record]) -> None:
         """Process the batch; up to where it was stopped, if it was."""
-        with suppress(_Stopped):
+        with suppress(Stopped):
             for record in batch:
-                if self.stop.is_set():
+                if self.one.stop.is_set():
                     return
-                await self._process(record)
+                await self.one.process(record)
                 self.done[record.partition] = record
 
     async def _commit(self, consumer: Consumer) -> None:
         for record in self.done.values():
-            await self._insist(partial(consumer.commit, record))
+            await self.one.insist(partial(consumer.commit, record))
         self.done.clear()
 
-    async def _process(self, record: Record) -> None:
-        bad = await self._insist(partial(self._handle, record))
+
+@dataclass(frozen=True, slots=True)
+class OneByOne:
+    """What becomes of each record, whoever fetches and commits them.
+
+    Used by `run_stage` and by the matcher's Faust agent. One record at a time, in the order
+    of its partition.
+    """
+
+    bus: Bus
+    topic: Topic
+    handler: Handler
+    on_event: Callable[[Event], None]
+    stop: asyncio.Event
+    policy: LoopPolicy
+
+    async def process(self, record: Record) -> None:
+        """Returns when `record` is done: handled, or put aside.
+
+        Raises Stopped, TooMuchPoisonError, and what a handler raises that is not the record's
+        fault; the record must not be committed then.
+        """
+        bad = await self.insist(partial(self._handle, record))
         if bad is None:
             self.on_event(Handled(record))
             return
-        await self._insist(partial(self._put_aside, bad))
+        await self.insist(partial(self._put_aside, bad))
         self.on_event(DeadLettered(record, bad.error))
+
+    async def insist(self, work: Callable[[], Awaitable[T]]) -> T:
+        """What `work` returns, however long what it needs is away; raises Stopped."""
+        for attempt in count(1):
+            try:
+                result = await work()
+            except DependencyUnavailableError as error:
+                await self._wait(error, self._seconds(attempt))
+            else:
+                if attempt > 1:
+                    self.on_event(Recovered())
+                return result
+        raise AssertionError("counting never ends")
 
     async def _handle(self, record: Record) -> Bad | None:
         """None for a record that was handled, else what was wrong with it at the last try."""
@@ -214,31 +242,19 @@ class _Loop:
         raise AssertionError("counting never ends")
 
     async def _put_aside(self, bad: Bad) -> None:
-        letters = await self.bus.tail(self.dead_letters, self.policy.poison.letters_to_read)
+        dead_letters = self.policy.dead_letters or dead_letters_of(self.topic)
+        letters = await self.bus.tail(dead_letters, self.policy.poison.letters_to_read)
         record = bad.record
         recent = offsets_of(letters, record.topic, record.partition)
         match judge(recent, record.offset, self.policy.poison):
             case Stop(reason):
-                raise TooMuchPoisonError(_farewell(bad, reason, self.dead_letters))
+                raise TooMuchPoisonError(_farewell(bad, reason, dead_letters))
             case Continue():
                 log.error("record put aside", error=bad.error, **_place(record))
-                if not is_put_aside(bad, letters, self.dead_letters):
-                    await self.bus.send(dead_letter_of(bad, self.dead_letters))
+                if not is_put_aside(bad, letters, dead_letters):
+                    await self.bus.send(dead_letter_of(bad, dead_letters))
             case verdict:
                 assert_never(verdict)
-
-    async def _insist(self, work: Callable[[], Awaitable[T]]) -> T:
-        """What `work` returns, however long it takes; raises _Stopped."""
-        for attempt in count(1):
-            try:
-                result = await work()
-            except DependencyUnavailableError as error:
-                await self._wait(error, self._seconds(attempt))
-            else:
-                if attempt > 1:
-                    self.on_event(Recovered())
-                return result
-        raise AssertionError("counting never ends")
 
     async def _wait(self, error: DependencyUnavailableError, seconds: float) -> None:
         log.warning("waiting", topic=self.topic.name, error=str(error), seconds=round(seconds, 1))
@@ -247,7 +263,7 @@ class _Loop:
 
     async def _pause(self, seconds: float) -> None:
         if await wait_for_stop(self.stop, seconds):
-            raise _Stopped
+            raise Stopped
 
     def _seconds(self, attempt: int) -> float:
         policy = self.policy

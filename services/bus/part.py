@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 from schemas.topics import Topic
 from services.bus.errors import BusFileError, BusInUseError
 from services.bus.loop import DeadLettered, Event, Handled, Handler, Recovered, Waiting, run_stage
-from services.bus.port import Bus, OffsetOutOfRangeError
+from services.bus.port import Bus, Lag, OffsetOutOfRangeError
+from services.runtime.clock import Clock, utc_now
 from services.runtime.health import Component
 from services.runtime.lifecycle import Part, StopForGoodError, until_stopped
 from services.runtime.metrics import Metrics
@@ -37,6 +39,7 @@ def stage_part(
         if stop.is_set():
             return
         component.ready()
+        metrics.dead_letters.labels(topic.name)
         on_event = reporter(topic, component, metrics)
         try:
             await run_stage(bus, topic, group, handler, on_event=on_event, stop=stop)
@@ -61,13 +64,22 @@ def reporter(topic: Topic, component: Component, metrics: Metrics) -> Callable[[
     return on_event
 
 
-def watch_lag(bus: Bus, topic: Topic, step: str, metrics: Metrics) -> Refresh:
-    """What brings `wirewatch_bus_lag_records{step}` up to date."""
-
+def watch_lag(
+    bus: Bus, topic: Topic, step: str, metrics: Metrics, clock: Clock = utc_now
+) -> Refresh:
+    """What brings the gauges `wirewatch_bus_lag_…{step}` up to date."""
     (group,) = topic.groups
 
     async def refresh() -> None:
         lag = await bus.lag(topic, group)
         metrics.bus_lag.labels(step).set(lag.records)
+        metrics.bus_lag_age.labels(step).set(_age_seconds(lag, clock()))
 
     return refresh
+
+
+def _age_seconds(lag: Lag, now: datetime) -> float:
+    """How long the oldest record has waited; 0 where none does or none can be read."""
+    if lag.oldest_written_at is None:
+        return 0.0
+    return max(0.0, (now - lag.oldest_written_at).total_seconds())

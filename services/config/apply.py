@@ -42,22 +42,22 @@ async def apply_folder(
     if isinstance(folder, Broken):
         return folder
     async with database.write() as tx:
+        generation = await written.begin_change(tx)
         stored = {kind: await written.items(tx, kind) for kind in Kind}
         decided = plan(stored, folder, prune)
         if isinstance(decided, PruneRefused):
             return decided
         if not decided.empty:
-            await _store(tx, decided, clock())
+            await _store(tx, decided, generation + 1, clock())
         return Applied(decided, folder.warnings)
 
 
-async def _store(tx: AsyncConnection, decided: Plan, now: datetime) -> None:
+async def _store(tx: AsyncConnection, decided: Plan, generation: int, now: datetime) -> None:
     for kind in Kind:
         change = decided.changes[kind]
         await written.put(tx, kind, change.upserts, APPLY, now)
         await written.remove(tx, kind, change.removed)
     await feeds.forget_feeds(tx, decided.changes[Kind.FEEDS].removed)
-    generation = await written.counter(tx, written.GENERATION) + 1
     await written.set_counter(tx, written.GENERATION, generation)
     rules = decided.changes[Kind.RULES]
     await announce(tx, rules.upserts, rules.removed, generation)

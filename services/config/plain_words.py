@@ -99,19 +99,13 @@ class _Complaint:
     def _rest(self) -> str:
         context = self.error.get("ctx", {})
         if self.kind == "value_error":
-            return self._own_message(str(context["error"]))
+            return str(context["error"])
         if self.kind == "model_type":
             return self._wrong_model(str(context["class_name"]))
         if self.kind in _WRONG_TYPE:
             return self._wrong_type()
         limit = _LIMITS.get(self.kind)
         return limit(context) if limit else "this value does not fit here"
-
-    def _own_message(self, text: str) -> str:
-        # What urlsplit itself raises repeats parts of the URL.
-        if self.path[-1:] == ("url",) and not text.startswith("a URL"):
-            return "not a URL that can be read"
-        return text
 
     def _wrong_model(self, name: str) -> str:
         if name == SecretRef.__name__:

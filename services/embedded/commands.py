@@ -5,22 +5,25 @@ Every function returns the lines to print and the exit code; `services.cli` prin
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import assert_never
 
 from schemas.dead_letter import DeadLetter, original_headers
 from schemas.message import MalformedMessageError
-from schemas.topics import ARTICLES, MATCHES, dead_letters_of
+from schemas.topics import ARTICLES, MATCHES, TOPICS, dead_letters_of
 from services.bus.errors import BusFileError
-from services.bus.port import Outgoing
+from services.bus.kafka import open_kafka_bus
+from services.bus.kafka_topics import create_topics
+from services.bus.port import Bus, Outgoing
+from services.bus.shared import kafka_servers
 from services.bus.sqlite import open_bus
 from services.config.apply import Applied, apply_folder
 from services.config.folder import Broken, read_folder
 from services.config.plan import PruneRefused
 from services.embedded.pipeline import (
     Places,
-    StateFolderError,
     database_url,
     make_state_folder,
 )
@@ -30,6 +33,7 @@ from services.notifier.outcome import Delivered, GaveUp, TryLater
 from services.notifier.sample import sample_message
 from services.runtime.clock import utc_now
 from services.runtime.dependency import DependencyUnavailableError
+from services.runtime.process import CannotStartError
 from services.runtime.settings import Settings
 from services.store import deliveries
 from services.store.database import open_database
@@ -47,7 +51,7 @@ class NoStateError(Exception):
     """The state folder is not there, so nothing can be said about it."""
 
 
-CANNOT_WORK = (NoStateError, StateFolderError, BusFileError, DependencyUnavailableError)
+CANNOT_WORK = (NoStateError, CannotStartError, BusFileError, DependencyUnavailableError)
 """What a command raises when it cannot do its work; the text says why."""
 
 
@@ -65,7 +69,8 @@ async def apply_once(places: Places, settings: Settings, prune: bool) -> Said:
     checked = read_folder(places.config)
     if isinstance(checked, Broken):
         return _broken(places.config, checked)
-    make_state_folder(places.state)
+    if settings.database_url is None:
+        make_state_folder(places.state)
     async with open_database(database_url(places, settings)) as database:
         applied = await apply_folder(database, places.config, prune, utc_now)
     match applied:
@@ -106,7 +111,7 @@ async def test_channel(config: Path, channel_id: str, settings: Settings) -> Sai
 
 async def list_deliveries(state: Path, settings: Settings, failed: bool, limit: int) -> Said:
     """What was sent, waits, or was given up; newest first."""
-    _must_exist(state)
+    _must_exist(state, settings)
     async with (
         open_database(database_url(Places(state, state), settings)) as database,
         database.read() as tx,
@@ -117,7 +122,7 @@ async def list_deliveries(state: Path, settings: Settings, failed: bool, limit: 
 
 async def retry_delivery(state: Path, settings: Settings, delivery_id: str) -> Said:
     """Put a delivery that was given up back into the queue."""
-    _must_exist(state)
+    _must_exist(state, settings)
     async with (
         open_database(database_url(Places(state, state), settings)) as database,
         database.write() as tx,
@@ -128,24 +133,22 @@ async def retry_delivery(state: Path, settings: Settings, delivery_id: str) -> S
     return Said(OK, [f"{delivery_id}: queued again"])
 
 
-async def list_dead_letters(state: Path) -> Said:
+async def list_dead_letters(state: Path, settings: Settings) -> Said:
     """The records that were put aside, oldest first."""
-    _must_exist(state)
-    async with open_bus(Places(state, state).bus) as bus:
+    async with _bus(state, settings) as bus:
         letters = [r for source in _SOURCES for r in await bus.tail(dead_letters_of(source), _MANY)]
     lines = [f"{r.written_at:%Y-%m-%d %H:%M:%S} {_reason(r.headers)}" for r in letters]
     return Said(OK, lines or ["no dead letters"])
 
 
-async def retry_dead_letters(state: Path) -> Said:
+async def retry_dead_letters(state: Path, settings: Settings) -> Said:
     """Send every distinct record that was put aside to its topic again.
 
     One that went through already is recognised as a repeat; one that is still unreadable
     is put aside again.
     """
-    _must_exist(state)
     sent = 0
-    async with open_bus(Places(state, state).bus) as bus:
+    async with _bus(state, settings) as bus:
         for source in _SOURCES:
             letters = await bus.tail(dead_letters_of(source), _MANY)
             distinct = {
@@ -159,8 +162,32 @@ async def retry_dead_letters(state: Path) -> Said:
     return Said(OK, [f"{sent} records sent again"])
 
 
-def _must_exist(state: Path) -> None:
-    if not state.is_dir():
+async def apply_topics(settings: Settings) -> Said:
+    """Create the topics that are missing on Kafka, and say which ones differ."""
+    report = await create_topics(kafka_servers(settings), TOPICS)
+    created = [f"{name}: created" for name in report.created]
+    differing = [str(difference) for difference in report.differing]
+    return Said(FAILED if differing else OK, created or ["no topic is missing"], differing)
+
+
+async def upgrade_database(state: Path, settings: Settings) -> Said:
+    """Bring the database's schema up to date."""
+    if settings.database_url is None:
+        make_state_folder(state)
+    async with open_database(database_url(Places(state, state), settings)):
+        return Said(OK, ["the database is up to date"])
+
+
+def _bus(state: Path, settings: Settings) -> AbstractAsyncContextManager[Bus]:
+    """The bus that the settings mean: Kafka where they name it, else the state folder's."""
+    if settings.kafka_servers is not None:
+        return open_kafka_bus(settings.kafka_servers, client_id="wirewatch-command")
+    _must_exist(state, settings)
+    return open_bus(Places(state, state).bus)
+
+
+def _must_exist(state: Path, settings: Settings) -> None:
+    if settings.database_url is None and not state.is_dir():
         raise NoStateError(f"{state}: no such state folder; name it with --state")
 
 

@@ -11,7 +11,7 @@ from services.bus.errors import BusFileError, BusInUseError
 from services.bus.part import stage_part, watch_lag
 from services.bus.sqlite import SqliteBus, open_bus
 from services.bus.sqlite_retention import keep_house
-from services.config.broadcast import broadcast_rules
+from services.config.broadcast import broadcast_part
 from services.embedded.folder import FolderKeeper
 from services.matcher.assembly import match_stage, rules_part
 from services.matcher.rules import RulesInForce
@@ -89,7 +89,7 @@ async def assemble(places: Places, process: Process) -> dict[str, Part]:
     process.refreshes.append(watch_lag(bus, ARTICLES, "matcher", process.metrics))
     return {
         "config": keeper.run,
-        "broadcast": _broadcast(bus, database),
+        "broadcast": broadcast_part(bus, database),
         "rules": rules_part(bus, rules),
         "poller": polling.run,
         "matcher": stage_part(
@@ -121,13 +121,6 @@ async def _open(places: Places, process: Process) -> tuple[SqliteBus, Database]:
     async with database.write() as tx:
         await deliveries.release(tx)  # nobody else is at work: what was leased is free
     return bus, database
-
-
-def _broadcast(bus: SqliteBus, database: Database) -> Part:
-    async def run(stop: asyncio.Event, component: Component) -> None:
-        await broadcast_rules(bus, database, stop, component)
-
-    return run
 
 
 def _housekeeping(bus: SqliteBus) -> Part:

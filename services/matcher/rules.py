@@ -60,6 +60,8 @@ class RuleReader:
         self._set = RuleSet.of([])
         self._generation = 0
         self.problems: dict[str, str] = {}
+        self.incomplete: str | None = None
+        """What the newest generation lacks; None while it is whole."""
 
     def read(self, records: Sequence[Record]) -> tuple[RuleSet, int] | None:
         """Take in records; the newest generation that became whole with them, if any."""
@@ -70,6 +72,7 @@ class RuleReader:
             try:
                 if record.key == "manifest":
                     manifest = RulesManifest.decode(record.value)
+                    self.problems.pop(record.key, None)
                     self._apply(upserts, removed)
                     whole = self._close(manifest) or whole
                 elif record.key.startswith("rule:"):
@@ -87,6 +90,8 @@ class RuleReader:
             removed.add(rule_id)
             return
         rule = WatchRule.decode(record.value)
+        if rule.key != record.key:
+            raise MalformedMessageError(f"the record holds {rule.key}")
         before = upserts.get(rule_id) or (
             None if rule_id in removed else self._set.rules.get(rule_id)
         )
@@ -114,14 +119,16 @@ class RuleReader:
     def _close(self, manifest: RulesManifest) -> tuple[RuleSet, int] | None:
         if manifest.generation < self._generation:
             return None
-        if manifest.rules != len(self._set):
-            log.warning(
-                "a generation of rules is not whole yet; the one before stays in force",
-                generation=manifest.generation,
-                expected=manifest.rules,
-                present=len(self._set),
+        # Where a record could not be used the count may still be right, with an old version
+        # of that rule in it.
+        if self.problems or manifest.rules != len(self._set):
+            self.incomplete = (
+                f"generation {manifest.generation} of the rules is not whole "
+                f"({len(self._set)} of {manifest.rules} here); the one before stays in force"
             )
+            log.warning(self.incomplete, unusable=sorted(self.problems))
             return None
+        self.incomplete = None
         self._generation = manifest.generation
         return self._set, manifest.generation
 
@@ -146,6 +153,8 @@ def _tell(in_force: RulesInForce, reader: RuleReader, component: Component) -> N
     if reader.problems:
         key, problem = next(iter(reader.problems.items()))
         component.waiting(f"{len(reader.problems)} unusable records, such as {key}: {problem}")
+    elif reader.incomplete is not None:
+        component.waiting(reader.incomplete)
     elif in_force.generation == 0:
         component.waiting("no rules yet: none have been applied, or they are on the way")
     else:

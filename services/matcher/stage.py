@@ -32,6 +32,9 @@ class MatchStage:
         self._metrics = metrics
         self._clock = clock
         self._handled: OrderedDict[tuple[str, str, int], None] = OrderedDict()
+        metrics.dead_letters.labels(ARTICLES.name)
+        for matched in ("yes", "no"):
+            metrics.articles_matched.labels(matched)
 
     async def handle(self, record: Record) -> None:
         """Match one record of `articles`; returns when its matches are durable.
@@ -55,7 +58,9 @@ class MatchStage:
                     for message in split(article, result.matches, self._clock)
                 ]
             )
-        self._remember(identity)
+        # Where a rule failed, a repeat is how it gets another chance (`wirewatch dlq retry`).
+        if not result.failures:
+            self._remember(identity)
         self._count(article, result.matches)
 
     async def _put_aside(self, record: Record, failure: RuleFailure) -> None:

@@ -5,6 +5,7 @@ judge that was stopped and overtaken fails there and starts over.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import structlog
 from pydantic import TypeAdapter
@@ -14,6 +15,7 @@ from schemas.folder import SubscriptionSpec
 from schemas.matches import ArticleMatches, RuleMatch
 from schemas.topics import NOTIFIER_GROUP
 from services.bus.port import Record
+from services.notifier.counted import judging_starts_at_zero
 from services.notifier.message import DeliveryIds, compose
 from services.notifier.policy import addressed, new_matches
 from services.notifier.stories import alert_id, delivery_id, story_of
@@ -40,6 +42,7 @@ class Judge:
         self._wake = wake
         self._consumed: dict[Place, int] = {}
         self._subscriptions: tuple[int, Sequence[SubscriptionSpec]] = (0, ())
+        judging_starts_at_zero(metrics)
 
     async def handle(self, record: Record) -> None:
         """Judge one record of `matches`; returns when the decision is durable.
@@ -60,17 +63,25 @@ class Judge:
         self._report(message, raised)
 
     async def _judge(self, tx: AsyncConnection, message: ArticleMatches) -> list[RuleMatch]:
-        article = message.article
-        identity = (article.article_id, article.revision, message.part)
-        if await judgements.story_of(tx, *identity) is not None:
-            return []
         now = self._clock()
-        story = story_of(article)
-        await judgements.place_in_story(tx, story, identity, now)
+        story = await self._story(tx, message, now)
+        # A record that was judged before is judged again: it raises nothing that was raised,
+        # and a replay that a mended or newer rule matches now is no mere repeat.
         new = new_matches(message.matches, await judgements.raised(tx, story))
         await judgements.raise_alerts(tx, [_alert(m, story, message) for m in new], now)
         await self._enqueue(tx, message, story, new)
         return new
+
+    async def _story(self, tx: AsyncConnection, message: ArticleMatches, now: datetime) -> str:
+        """The story that this report was placed in before, or is placed in now."""
+        article = message.article
+        identity = (article.article_id, article.revision, message.part)
+        known = await judgements.story_of(tx, *identity)
+        if known is not None:
+            return known
+        story = story_of(article)
+        await judgements.place_in_story(tx, story, identity, now)
+        return story
 
     async def _enqueue(
         self, tx: AsyncConnection, message: ArticleMatches, story: str, new: Sequence[RuleMatch]

@@ -2,12 +2,13 @@
 
 A row is leased, tried with no transaction open, and its outcome recorded. A channel that
 is slow or asks for a pause delays nobody else. What the outcome means is decided in
-`next_step`; everything else here is action.
+`steps`; everything here is action.
 """
 
 import asyncio
 import random
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -16,18 +17,12 @@ import structlog
 
 from schemas.message import MalformedMessageError
 from services.notifier.channels.port import CLOSING_TIMEOUT, Channel
+from services.notifier.counted import sending_starts_at_zero
 from services.notifier.message import AlertMessage
-from services.notifier.outcome import (
-    LONGEST_WAIT,
-    Delivered,
-    GaveUp,
-    Outcome,
-    Reason,
-    TryLater,
-    suspends,
-)
-from services.runtime.backoff import delay
+from services.notifier.outcome import GaveUp, Outcome, Reason, TryLater
+from services.notifier.steps import Again, Done, Over, SendingPolicy, next_step
 from services.runtime.clock import Clock
+from services.runtime.dependency import DependencyUnavailableError
 from services.runtime.metrics import Metrics
 from services.store import deliveries
 from services.store.database import Database
@@ -36,64 +31,16 @@ from services.store.deliveries import Leased
 log = structlog.get_logger()
 
 _ROWS_AT_ONCE = 10
-_SUSPENDED_FOR = timedelta(minutes=5)  # until a channel with bad credentials is tried again
 
 
 @dataclass(frozen=True, slots=True)
-class SendingPolicy:
-    """How long to try."""
+class _Ended:
+    """An attempt that has ended; `message` is None for a row that could not be read."""
 
-    attempt_timeout: timedelta
-    first_wait: timedelta
-    give_up_after: timedelta
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The delivery needs nothing more."""
-
-    receipt: str
-
-
-@dataclass(frozen=True, slots=True)
-class Again:
-    """The delivery is tried again at `at`; the whole channel rests until `channel_rests`."""
-
-    reason: Reason
-    detail: str
+    row: Leased
+    message: AlertMessage | None
+    outcome: Outcome
     at: datetime
-    channel_rests: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Over:
-    """The delivery is given up."""
-
-    reason: Reason
-    detail: str
-
-
-def next_step(
-    outcome: Outcome, leased: Leased, policy: SendingPolicy, now: datetime, jitter: float
-) -> Done | Again | Over:
-    """What follows from an attempt's outcome. `jitter` lies in [0, 1)."""
-    if isinstance(outcome, Delivered):
-        return Done(outcome.receipt)
-    if suspends(outcome):
-        # The rows of a channel that cannot send wait for its mending, however long.
-        rest = now + _SUSPENDED_FOR
-        return Again(outcome.reason, outcome.detail, rest, rest)
-    match outcome:
-        case GaveUp(reason, detail):
-            return Over(reason, detail)
-        case TryLater(reason, after, detail):
-            if now - leased.due_at >= policy.give_up_after:
-                return Over(Reason.EXPIRED, f"last tried: {reason.value}: {detail}")
-            wait = delay(leased.attempts + 1, policy.first_wait, LONGEST_WAIT, jitter)
-            rests = now + after if after is not None else None
-            return Again(reason, detail, max(now + wait, rests or now), rests)
-        case _:
-            assert_never(outcome)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,18 +73,20 @@ class Sender:
         self._clock = clock
         self._rests_until: datetime | None = None
         self._suspended = False
+        self._settled = True  # nothing is leased, and every attempt is recorded
+        self._unrecorded: _Ended | None = None
+        sending_starts_at_zero(metrics, opened.kind)
 
     async def send_due(self, stop: asyncio.Event) -> None:
         """Try every delivery that is due now; an attempt under way when `stop` is set ends.
 
-        Raises DatabaseUnavailableError; what was leased is then free again after its lease.
+        Raises DatabaseUnavailableError; the next call begins with what is left over then.
         """
-        while rows := await self._lease():
-            for row in rows:
-                if self._resting() or stop.is_set():
-                    await self._give_back()
-                    return
-                await self._attempt(row)
+        await self._settle()
+        self._settled = False
+        while (rows := await self._lease()) and await self._try_all(rows, stop):
+            pass
+        self._settled = True
 
     async def due_at(self) -> datetime | None:
         """When there is something to try next; None while there is nothing."""
@@ -147,18 +96,28 @@ class Sender:
 
     async def close(self) -> None:
         """Give back what is leased and close the channel."""
-        await self._give_back()
-        await self._channel.close()
+        try:
+            await self._settle()
+        except DependencyUnavailableError as error:
+            log.warning(
+                "leases not given back; they end by themselves",
+                channel=self._channel_id,
+                error=str(error),
+            )
+        finally:
+            await self._channel.close()
 
     def _resting(self) -> bool:
         return self._rests_until is not None and self._clock() < self._rests_until
+
+    def _longest_attempt(self) -> timedelta:
+        return self._policy.attempt_timeout + timedelta(seconds=CLOSING_TIMEOUT)
 
     async def _lease(self) -> list[Leased]:
         if self._resting():
             return []
         now = self._clock()
-        longest = self._policy.attempt_timeout + timedelta(seconds=CLOSING_TIMEOUT)
-        until = now + deliveries.lease_length(longest, _ROWS_AT_ONCE)
+        until = now + deliveries.lease_length(self._longest_attempt(), _ROWS_AT_ONCE)
         async with self._database.write() as tx:
             rows = await deliveries.lease(
                 tx, self._channel_id, self._owner, now, until, _ROWS_AT_ONCE
@@ -169,40 +128,69 @@ class Sender:
         async with self._database.write() as tx:
             await deliveries.release(tx, self._owner)
 
-    async def _attempt(self, row: Leased) -> None:
+    async def _settle(self) -> None:
+        """Finish what an outage or a stop interrupted.
+
+        What the channel said is known as long as this process lives: it is recorded, for
+        otherwise the row would be sent again when its lease has ended.
+        """
+        if self._settled:
+            return
+        if self._unrecorded is not None:
+            await self._record(self._unrecorded)
+        await self._give_back()
+        self._settled = True
+
+    async def _try_all(self, rows: Sequence[Leased], stop: asyncio.Event) -> bool:
+        """Try these rows, as long as that makes sense; whether all of them were."""
+        for row in rows:
+            if self._resting() or stop.is_set():
+                await self._give_back()
+                return False
+            self._unrecorded = await self._attempt(row)
+            await self._record(self._unrecorded)
+        return True
+
+    async def _attempt(self, row: Leased) -> _Ended:
         try:
             message = AlertMessage.decode(row.message)
         except MalformedMessageError as error:
-            await self._record(row, None, GaveUp(Reason.INVALID_MESSAGE, str(error)))
-            return
-        await self._record(row, message, await self._try(message))
+            unreadable = GaveUp(Reason.INVALID_MESSAGE, str(error))
+            return _Ended(row, None, unreadable, self._clock())
+        outcome = await self._try(message)
+        return _Ended(row, message, outcome, self._clock())
 
     async def _try(self, message: AlertMessage) -> Outcome:
+        # The channel keeps its own time; a lease must not run out if it fails to.
+        longest = self._longest_attempt().total_seconds()
         try:
-            return await self._channel.send(message, self._clock())
+            async with asyncio.timeout(longest):
+                return await self._channel.send(message, self._clock())
+        except TimeoutError:
+            return TryLater(Reason.TIMED_OUT, None, f"no end within {longest:g} s")
         except Exception as error:
             # A bug in a channel. The text of an unknown exception may hold a secret.
             log.error("a channel failed unexpectedly", channel=self._channel_id)
             return TryLater(Reason.SERVER_ERROR, None, f"unexpected {type(error).__name__}")
 
-    async def _record(self, row: Leased, message: AlertMessage | None, outcome: Outcome) -> None:
-        now = self._clock()
-        step = next_step(outcome, row, self._policy, now, random.random())
+    async def _record(self, ended: _Ended) -> None:
+        row, now = ended.row, ended.at
+        step = next_step(ended.outcome, row, self._policy, now, random.random())
         async with self._database.write() as tx:
             match step:
                 case Done(receipt):
                     await deliveries.record_delivered(tx, row.delivery_id, receipt, now)
                 case Again(reason, detail, at):
-                    await deliveries.record_retry(tx, row.delivery_id, reason.value, detail, at)
+                    await deliveries.record_retry(tx, row, reason.value, detail, at)
                 case Over(reason, detail):
-                    await deliveries.record_failed(tx, row.delivery_id, reason.value, detail, now)
+                    await deliveries.record_failed(tx, row, reason.value, detail, now)
                 case _:
                     assert_never(step)
-        self._report(step, row, message, now)
+        self._unrecorded = None
+        self._report(step, ended)
 
-    def _report(
-        self, step: Done | Again | Over, row: Leased, message: AlertMessage | None, now: datetime
-    ) -> None:
+    def _report(self, step: Done | Again | Over, ended: _Ended) -> None:
+        row, message, now = ended.row, ended.message, ended.at
         facts = {
             "channel": self._channel_id,
             "delivery": row.delivery_id,

@@ -10,7 +10,8 @@ from pydantic import TypeAdapter
 
 from schemas.folder import ChannelSpec
 from services.notifier.channels import open_channel
-from services.notifier.sender import OpenedChannel, Sender, SendingPolicy
+from services.notifier.sender import OpenedChannel, Sender
+from services.notifier.steps import SendingPolicy
 from services.runtime.clock import Clock
 from services.runtime.dependency import DependencyUnavailableError
 from services.runtime.health import Component
@@ -72,6 +73,8 @@ class SendingWorker:
             if wanted.get(i) != spec or task.done()
         ]
         await self._end(gone)
+        for channel_id in self._troubles.keys() - wanted.keys():
+            del self._troubles[channel_id]
         for channel_id, spec in wanted.items():
             if channel_id not in self._running:
                 self._start(channel_id, spec)
@@ -106,7 +109,10 @@ class SendingWorker:
             self._troubles.pop(channel_id, None)
             for result in await asyncio.gather(task, return_exceptions=True):
                 if isinstance(result, Exception):
-                    log.error("sender crashed", channel=channel_id, error=repr(result))
+                    # Its kind only: the text of an unknown exception may hold a secret.
+                    kind = type(result).__name__
+                    log.error("a sender crashed and is restarted", channel=channel_id, error=kind)
+                    self._troubles[channel_id] = f"channel {channel_id}: crashed with {kind}"
 
     async def _send(self, channel_id: str, sender: Sender, end: asyncio.Event) -> None:
         try:

@@ -93,9 +93,18 @@ def article_of(
     )
 
 
+def without_headline(body: str, title: str) -> str:
+    """The text of a page without the headline on top, if the feed gives the same one.
+
+    Where the feed's title is another, the page's stays: its words stand nowhere else.
+    """
+    first, _, rest = body.partition("\n\n")
+    return rest if rest and _words(first) == _words(title) else body
+
+
 def with_page(article: Article, page: PageText, seen_at: datetime) -> Article:
     """The revision of an article that was published with less, now that its page is read."""
-    body = max(page.body, article.body, key=len)
+    body = max(without_headline(page.body, article.title), article.body, key=len)
     return article.model_copy(
         update={
             "body": body,
@@ -108,11 +117,16 @@ def with_page(article: Article, page: PageText, seen_at: datetime) -> Article:
     )
 
 
+def _words(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
 def _text(entry: FeedEntry, page: PageResult) -> tuple[str, TextOrigin, TextReason]:
     """The longer of the page's text and the feed's own: a pay wall may show less."""
     if isinstance(page, PageText):
-        if len(page.body) >= len(entry.body):
-            return page.body, TextOrigin.FULL, TextReason.PAGE
+        body = without_headline(page.body, entry.title)
+        if len(body) >= len(entry.body):
+            return body, TextOrigin.FULL, TextReason.PAGE
         return entry.body, TextOrigin.FULL, TextReason.FEED_BODY
     if page.reason is TextReason.FEED_BODY:
         return entry.body, TextOrigin.FULL, TextReason.FEED_BODY

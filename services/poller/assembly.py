@@ -5,6 +5,7 @@ from datetime import timedelta
 from importlib.metadata import version
 
 from services.bus.port import Bus
+from services.poller.counted import start_at_zero
 from services.poller.fetch import FEED_LIMITS, PAGE_LIMITS, FetchLimits
 from services.poller.pages import TextWorkers
 from services.poller.poll import FeedPoller, PollingPolicy, Surroundings
@@ -24,6 +25,7 @@ async def open_polling(
 ) -> PollingWorker:
     """The polling worker of a process, for its share of the feeds."""
     settings, metrics = process.settings, process.metrics
+    start_at_zero(metrics)
     workers = await process.stack.enter_async_context(
         TextWorkers(
             settings.text_workers,

@@ -26,7 +26,8 @@ MAX_TITLE = 1_000
 MAX_TEXT = 200_000
 # The elements trafilatura makes of blocks; a heading is a `head`.
 _TEI_BLOCKS = frozenset(("body", "cell", "head", "item", "list", "p", "quote", "row", "table"))
-_TEASERS = 3  # nobody writes three headings with nothing between
+# A headline, a standfirst and a section may follow each other, four headings are teasers.
+_TEASERS = 4
 _DUMPED_LINES = 5
 # In bytes of UTF-8, because scripts without spaces put as much into fewer characters.
 _SENTENCE_BYTES = 25
@@ -74,20 +75,21 @@ def extract_page(page: bytes, content_type: str | None, url: str) -> Extracted |
     if tree is None:
         return NoText(NoTextReason.NO_TEXT, "an empty page")
     title, lang, canonical = _title(tree), _lang(tree), _canonical(tree, url)
-    lines = _article_lines(tree, title)
-    if not any(len(line.encode()) >= _SENTENCE_BYTES for line in lines):
+    lines = _article_lines(tree)
+    # The page's headline stays in the text, for the feed's may be another; alone it is none.
+    if not any(len(line.encode()) >= _SENTENCE_BYTES for line in lines if line != title):
         return NoText(NoTextReason.NO_TEXT, "no article found in the page")
     return Extracted(cut(join(lines), MAX_TEXT), title, lang, canonical)
 
 
-def _article_lines(tree: html.HtmlElement, title: str | None) -> tuple[str, ...]:
+def _article_lines(tree: html.HtmlElement) -> tuple[str, ...]:
     prune_related(tree)
     _keep_times(tree)
     mark_breaks(tree)
     found = trafilatura.bare_extraction(tree, fast=True, include_comments=False)
     body = getattr(found, "body", None)
     lines = _sentences(tree) if body is None or _is_dump(body) else _body_lines(body)
-    return tuple(line for line in without_related(lines) if line != title)
+    return without_related(lines)
 
 
 def _body_lines(body: etree._Element) -> tuple[str, ...]:

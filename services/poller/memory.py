@@ -14,7 +14,11 @@ FULL_FETCH_EVERY = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """A feed's memory. `next_due_at` is None once the feed is disabled."""
+    """A feed's memory. `next_due_at` is None once the feed is disabled.
+
+    `watched_since` is when this address was first to be watched: before its first fetch
+    succeeds hours may pass, and what appears in them is news.
+    """
 
     feed_id: str
     url: str
@@ -26,6 +30,7 @@ class Memory:
     last_success_at: datetime | None = None
     full_fetch_at: datetime | None = None
     interval: timedelta | None = None
+    watched_since: datetime | None = None
 
     def to_send(self, now: datetime) -> Validators:
         """The validators for a poll now; none when the feed is to be asked for in full."""
@@ -37,13 +42,15 @@ class Memory:
         """On the first fetch of an address: entries older than this are not news."""
         if self.first_fetched_at is not None:
             return None
-        return min(now - window, self.last_success_at or now)
+        begin = (self.watched_since or now) - window
+        return min(begin, self.last_success_at or begin)
 
 
 def new_memory(feed_id: str, url: str, now: datetime, spread: timedelta) -> Memory:
     """The memory of a feed never polled, due within `spread`."""
     due = first_due(url, spread, now)
-    return Memory(feed_id, url, UNCONDITIONAL, None, None, due, Health())
+    memory = Memory(feed_id, url, UNCONDITIONAL, None, None, due, Health())
+    return replace(memory, watched_since=now)
 
 
 def at_address(memory: Memory, url: str, now: datetime) -> Memory:
@@ -59,6 +66,8 @@ def at_address(memory: Memory, url: str, now: datetime) -> Memory:
         full_fetch_at=None,
         next_due_at=now,
         health=Health(),
+        # A feed that never answered at the old address has been waited for since then.
+        watched_since=now if memory.last_success_at else memory.watched_since,
     )
 
 
@@ -86,6 +95,7 @@ def from_state(state: FeedState) -> Memory:
         last_success_at=_time(stored.get("last_success_at")),
         full_fetch_at=_time(stored.get("full_fetch_at")),
         interval=None if seconds is None else timedelta(seconds=seconds),
+        watched_since=_time(stored.get("watched_since")),
     )
 
 
@@ -103,6 +113,7 @@ def to_state(memory: Memory, now: datetime) -> FeedState:
         | {
             "last_success_at": _text(memory.last_success_at),
             "full_fetch_at": _text(memory.full_fetch_at),
+            "watched_since": _text(memory.watched_since),
             "interval_seconds": memory.interval.total_seconds() if memory.interval else None,
         },
     )

@@ -16,6 +16,7 @@ import structlog
 
 from schemas.article import Article, TextOrigin
 from schemas.folder import FeedSpec
+from schemas.message import MalformedMessageError
 from schemas.topics import ARTICLES
 from services.bus.port import Bus, Outgoing
 from services.poller import memory as remembered
@@ -108,22 +109,35 @@ class FeedPoller:
                 assert_never(fetched)
 
     async def retry_page(self, retry: PageRetry) -> None:
-        """Try a page again whose article was published with its summary only."""
-        article = Article.decode(retry.article)
-        page = await self._around.reader.read(article.url or "")
-        now = self._around.clock()
-        # Attempt 0 is the poll itself; this was attempt + 1, what follows is one more.
-        due = schedule.page_retry_due(
-            retry.attempt + 2, article.seen_at, self._policy.first_page_retry
-        )
-        if isinstance(page, PageText):
-            await self._publish(with_page(article, page, now))
+        """Try a page again whose article has its summary only; when it raises, it stays due."""
+        following = await self._try_page(retry)
         async with self._around.database.write() as tx:
-            if isinstance(page, PageText) or due is None or not page.worth_another_try:
+            if following is None:
                 await feeds.end_retry(tx, retry.article_id)
             else:
-                again = replace(retry, attempt=retry.attempt + 1, due_at=due)
-                await feeds.schedule_retry(tx, again)
+                await feeds.schedule_retry(tx, following)
+
+    async def _try_page(self, retry: PageRetry) -> PageRetry | None:
+        """Read the page, publish what it gives; the retry that is to follow, if any."""
+        try:
+            article = Article.decode(retry.article)
+        except MalformedMessageError as error:
+            log.error(
+                "a page to be tried again is unreadable", feed=retry.feed_id, error=str(error)
+            )
+            return None
+        page = await self._around.reader.read(article.url or "")
+        now = self._around.clock()
+        if isinstance(page, PageText):
+            await self._publish(with_page(article, page, now))
+            return None
+        # Attempt 0 is the poll itself; this was attempt + 1, what follows is one more.
+        first = self._policy.first_page_retry
+        due = schedule.page_retry_due(retry.attempt + 2, article.seen_at, first)
+        if due is None or not page.worth_another_try:
+            return None
+        # After a standstill all the times may have passed: that is no reason to hurry.
+        return replace(retry, attempt=retry.attempt + 1, due_at=max(due, now + first))
 
     async def _read(
         self, feed: FeedSpec, memory: Memory, fetched: Fetched, now: datetime
@@ -139,7 +153,7 @@ class FeedPoller:
         retries = await self._publish_all(feed, found, parsed)
         after = self._after_reading(memory, fetched, parsed, found)
         await self._remember(after, found, retries)
-        self._report(feed, found)
+        self._report(feed, found, now)
         return after
 
     async def _sort(
@@ -216,7 +230,7 @@ class FeedPoller:
         if isinstance(fetched, Fetched):
             after = replace(after, full_fetch_at=now, validators=fetched.headers.validators)
         await self._remember(after, None, [])
-        self._around.metrics.polls.labels("unchanged").inc()
+        self._around.metrics.count_good_poll("unchanged", now)
         log.debug("polled", feed=feed.id, outcome="unchanged")
         return after
 
@@ -254,12 +268,14 @@ class FeedPoller:
                 entries = [(s.aliases, s.remembered) for s in found.everything]
                 await feeds.remember(tx, memory.feed_id, entries, now)
                 await feeds.forget_seen(tx, memory.feed_id, now - SEEN_FOR)
+                for sighted in found.news:  # a retry for an earlier revision is out of date
+                    await feeds.end_retry(tx, sighted.remembered.article_id)
             for retry in retries:
                 await feeds.schedule_retry(tx, retry)
             await feeds.save_state(tx, remembered.to_state(memory, now))
 
-    def _report(self, feed: FeedSpec, found: Sorted) -> None:
-        self._around.metrics.polls.labels("new" if found.news else "unchanged").inc()
+    def _report(self, feed: FeedSpec, found: Sorted, polled_at: datetime) -> None:
+        self._around.metrics.count_good_poll("new" if found.news else "unchanged", polled_at)
         self._around.metrics.entries_muted.labels("first_fetch").inc(len(found.muted))
         log.info(
             "polled",

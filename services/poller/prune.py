@@ -39,7 +39,7 @@ def _blocks_with_links(tree: html.HtmlElement) -> Iterable[etree._Element]:
 
 
 def _block_of(link: etree._Element) -> etree._Element | None:
-    """What a link fills: the block around it, or itself if it holds blocks (a teaser card)."""
+    """The block a link stands in."""
     return next((above for above in link.iterancestors() if above.tag in BLOCKS), None)
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -21,6 +21,7 @@ from services.runtime.lifecycle import wait_for_stop
 from services.runtime.metrics import Metrics
 from services.store import feeds, written
 from services.store.database import Database
+from services.store.feeds import PageRetry
 from services.store.written import Kind
 
 log = structlog.get_logger()
@@ -64,6 +65,7 @@ class PollingWorker:
         self._retrying: asyncio.Task[None] | None = None
         self._outages = 0
         self._paused_until: datetime | None = None
+        self._blind = False  # the configuration could not be read at the last look
 
     async def run(self, stop: asyncio.Event, component: Component) -> None:
         """Poll until `stop` is set; polls under way are finished and remembered."""
@@ -74,8 +76,10 @@ class PollingWorker:
             await self._finish()
             await self._share.give_up()
         finally:
-            for task in self._under_way():
+            under_way = self._under_way()
+            for task in under_way:
                 task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _look(self, component: Component) -> None:
         now = self._clock()
@@ -86,8 +90,12 @@ class PollingWorker:
                 self._take_stock_again()
             await self._follow_configuration(now)
         except DependencyUnavailableError as error:
+            self._blind = True
             self._pause(error, component)
             return
+        if self._blind:  # no poll may be due for long that could tell that all is well
+            self._blind = False
+            self._recovered(component)
         if not self._outages:
             component.ready()
         self._start_due(now, component)
@@ -161,18 +169,30 @@ class PollingWorker:
                 due = await feeds.due_retries(tx, self._clock(), _RETRIES_AT_ONCE)
             for retry in due:
                 if retry.feed_id in self._feeds:
-                    await self._poller.retry_page(retry)
+                    await self._retry_page(retry)
         except DependencyUnavailableError as error:
             self._pause(error, component)
+
+    async def _retry_page(self, retry: PageRetry) -> None:
+        try:
+            await self._poller.retry_page(retry)
+        except DependencyUnavailableError:
+            raise
         except Exception:
-            log.exception("trying a page again failed unexpectedly")
+            log.exception("trying a page again failed unexpectedly", feed=retry.feed_id)
             self._metrics.polls.labels("bug").inc()
+            # Later, so that it does not keep the others from their turn.
+            later = replace(retry, due_at=self._clock() + _LONGEST_PAUSE)
+            async with self._database.write() as tx:
+                await feeds.schedule_retry(tx, later)
 
     def _pause(self, error: DependencyUnavailableError, component: Component) -> None:
         """Poll nothing for a while: what cannot be published or remembered is not read."""
-        self._outages += 1
+        now = self._clock()
+        if self._paused_until is None or self._paused_until <= now:
+            self._outages += 1  # many polls that fail together are one outage
         wait = delay(self._outages, _FIRST_PAUSE, _LONGEST_PAUSE, random.uniform(0.5, 1))
-        self._paused_until = self._clock() + wait
+        self._paused_until = now + wait
         component.waiting(str(error))
         log.warning("polling waits", error=str(error), seconds=round(wait.total_seconds(), 1))
 

@@ -33,7 +33,13 @@ def configure_logging(level: LogLevel, log_format: LogFormat, stream: TextIO | N
 
 
 def _pretty_renderer(out: TextIO) -> list[structlog.typing.Processor]:
-    return [structlog.dev.ConsoleRenderer(colors=out.isatty(), pad_event_to=40)]
+    # Plain tracebacks: the pretty ones show local variables, and those may hold secrets.
+    plain = structlog.dev.plain_traceback
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=out.isatty(), pad_event_to=40, exception_formatter=plain
+        )
+    ]
 
 
 def _json_renderers() -> list[structlog.typing.Processor]:

@@ -1,12 +1,15 @@
 """Every metric of Wirewatch, declared once; docs/metrics.md explains them one by one.
 
-Labels come from closed sets. A feed, rule, URL or message never becomes a label.
+Labels come from closed sets. A feed, rule, URL or message never becomes a label. Who counts
+something starts its label sets at 0: a series that begins with 1 is no increase to Prometheus.
 """
 
 from datetime import datetime
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
+
+from services.runtime.late_gauge import LateGauge
 
 _LATENCY_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 21600, 86400)
 
@@ -26,6 +29,11 @@ class Metrics:
         )
         self.polls = Counter(
             "wirewatch_polls_total", "Feed polls by outcome.", ["outcome"], registry=r
+        )
+        self.last_good_poll = LateGauge(
+            "wirewatch_poll_last_success_timestamp_seconds",
+            "When a feed was last polled with success, in Unix time.",
+            r,
         )
         self.pages = Counter(
             "wirewatch_pages_total", "Article pages asked for, by outcome.", ["outcome"], registry=r
@@ -55,9 +63,9 @@ class Metrics:
         self.rule_failures = Counter(
             "wirewatch_rule_failures_total", "Rules that failed on an article.", registry=r
         )
-        self.rules_active = Gauge("wirewatch_rules_active", "Rules in force.", registry=r)
-        self.rules_generation = Gauge(
-            "wirewatch_rules_generation", "Generation of the rules in force.", registry=r
+        self.rules_active = LateGauge("wirewatch_rules_active", "Rules in force.", r)
+        self.rules_generation = LateGauge(
+            "wirewatch_rules_generation", "Generation of the rules in force.", r
         )
         self.alerts = Counter(
             "wirewatch_alerts_total", "Alerts raised, by severity.", ["severity"], registry=r
@@ -68,16 +76,22 @@ class Metrics:
             ["channel", "outcome", "reason"],
             registry=r,
         )
-        self.deliveries_pending = Gauge(
-            "wirewatch_deliveries_pending", "Deliveries not yet sent nor given up.", registry=r
+        self.deliveries_pending = LateGauge(
+            "wirewatch_deliveries_pending", "Deliveries not yet sent nor given up.", r
         )
-        self.deliveries_oldest = Gauge(
+        self.deliveries_oldest = LateGauge(
             "wirewatch_deliveries_oldest_pending_seconds",
             "Age of the oldest delivery not yet sent nor given up; 0 when there is none.",
-            registry=r,
+            r,
         )
         self.bus_lag = Gauge(
             "wirewatch_bus_lag_records", "Records a step has not finished.", ["step"], registry=r
+        )
+        self.bus_lag_age = Gauge(
+            "wirewatch_bus_lag_seconds",
+            "Age of the oldest record that a step has not finished; 0 when there is none.",
+            ["step"],
+            registry=r,
         )
         self.dead_letters = Counter(
             "wirewatch_dead_letters_total",
@@ -91,15 +105,26 @@ class Metrics:
             ["component"],
             registry=r,
         )
-        self.config_valid = Gauge(
+        self.config_valid = LateGauge(
             "wirewatch_config_valid",
             "1 while the operator's folder is in force, 0 while an older good set is.",
+            r,
+        )
+        self.build = Gauge(
+            "wirewatch_build_info",
+            "1, with the version and the kind of process.",
+            ["version", "process"],
             registry=r,
         )
 
     def exposition(self) -> bytes:
         """All metrics in the Prometheus text format."""
         return generate_latest(self.registry)
+
+    def count_good_poll(self, outcome: str, at: datetime) -> None:
+        """Count a poll that succeeded, and remember when."""
+        self.polls.labels(outcome).inc()
+        self.last_good_poll.set(at.timestamp())
 
     def observe_latency(self, stage: str, start: datetime | None, end: datetime) -> None:
         """Record how long `stage` took; nothing where its start is not known."""

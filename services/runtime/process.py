@@ -7,8 +7,10 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from importlib.metadata import version
 
 import structlog
+from prometheus_client import ProcessCollector
 
 from services.runtime.backoff import delay
 from services.runtime.dependency import DependencyUnavailableError
@@ -62,6 +64,8 @@ async def run_process(
     endpoint's URL. Raises CannotStartError and PortTakenError.
     """
     metrics = Metrics()
+    metrics.build.labels(version("wirewatch"), name).set(1)
+    ProcessCollector(registry=metrics.registry)
     health = Health(metrics)
     refreshes: list[Refresh] = []
     place = (settings.http_host, settings.http_port)

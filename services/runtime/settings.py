@@ -47,6 +47,11 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="SQLAlchemy URL of the database; unset: SQLite in the state folder"
     )
+    kafka_servers: str | None = Field(
+        None,
+        pattern=r"^[^,\s]+:\d+(,[^,\s]+:\d+)*$",
+        description="Kafka's bootstrap servers, host:port[,…]; only the distributed way needs them",
+    )
     contact_url: str = Field(
         "https://example.org/wirewatch",
         pattern=r"^https?://[\x21-\x7e]+$",

@@ -1,15 +1,17 @@
 """The deliveries table as a queue: rows are leased, tried without a transaction, recorded.
 
 A lease names its owner and outlives an attempt's time-out, so that a notifier that died
-leaves nothing behind, and one that was merely slow does not record over another's work.
+leaves nothing behind, and one that was merely slow does not record over another's work: a
+failure counts only from whoever holds the row, while a delivery is a fact, whoever made it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import Update, case, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.tables import deliveries
@@ -37,9 +39,10 @@ class NewDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Leased:
-    """A delivery that this owner may try now; `attempts` counts the tries before."""
+    """A delivery that `owner` may try now; `attempts` counts the tries before."""
 
     delivery_id: str
+    owner: str
     message: bytes
     due_at: datetime
     attempts: int
@@ -67,6 +70,14 @@ class Listed:
     created_at: datetime
     finished_at: datetime | None
     message: bytes
+
+
+# What every end of an attempt changes.
+_ENDED: dict[str, Any] = {
+    "attempts": deliveries.c.attempts + 1,
+    "leased_by": None,
+    "leased_until": None,
+}
 
 
 async def enqueue(tx: AsyncConnection, new: Sequence[NewDelivery], now: datetime) -> None:
@@ -112,37 +123,46 @@ async def lease(
         .returning(deliveries)
     )
     taken = sorted(rows, key=lambda r: (r.created_at, r.delivery_id))
-    return [Leased(r.delivery_id, r.message, r.due_at, r.attempts) for r in taken]
+    return [Leased(r.delivery_id, owner, r.message, r.due_at, r.attempts) for r in taken]
 
 
 async def record_delivered(
     tx: AsyncConnection, delivery_id: str, receipt: str, now: datetime
 ) -> None:
     """The channel said yes."""
-    await _finish(tx, delivery_id, DeliveryState.DELIVERED, now, receipt=receipt)
+    statement = update(deliveries).where(deliveries.c.delivery_id == delivery_id)
+    await tx.execute(
+        statement.values(
+            **_ENDED, state=DeliveryState.DELIVERED.value, finished_at=now, receipt=_text(receipt)
+        )
+    )
 
 
 async def record_failed(
-    tx: AsyncConnection, delivery_id: str, reason: str, detail: str, now: datetime
+    tx: AsyncConnection, leased: Leased, reason: str, detail: str, now: datetime
 ) -> None:
-    """The delivery is given up."""
-    await _finish(tx, delivery_id, DeliveryState.FAILED, now, reason=reason, detail=detail)
+    """The delivery is given up; nothing happens if the row has passed to another owner."""
+    await tx.execute(
+        _held(leased).values(
+            **_ENDED,
+            state=DeliveryState.FAILED.value,
+            finished_at=now,
+            reason=reason,
+            detail=_text(detail),
+        )
+    )
 
 
 async def record_retry(
-    tx: AsyncConnection, delivery_id: str, reason: str, detail: str, next_attempt_at: datetime
+    tx: AsyncConnection, leased: Leased, reason: str, detail: str, next_attempt_at: datetime
 ) -> None:
-    """The attempt failed; the row is free again from `next_attempt_at`."""
+    """The attempt failed; the row is free again from `next_attempt_at`.
+
+    Nothing happens if the row has passed to another owner.
+    """
     await tx.execute(
-        update(deliveries)
-        .where(deliveries.c.delivery_id == delivery_id)
-        .values(
-            attempts=deliveries.c.attempts + 1,
-            reason=reason,
-            detail=detail,
-            next_attempt_at=next_attempt_at,
-            leased_by=None,
-            leased_until=None,
+        _held(leased).values(
+            **_ENDED, reason=reason, detail=_text(detail), next_attempt_at=next_attempt_at
         )
     )
 
@@ -183,9 +203,13 @@ async def backlog(tx: AsyncConnection) -> Backlog:
 
 
 async def next_due(tx: AsyncConnection, channel_id: str) -> datetime | None:
-    """When the channel's next row can be tried; None when it has none."""
+    """When the channel's next row can be tried and leased; None when it has none."""
+    free_at = case(
+        (deliveries.c.leased_until > deliveries.c.next_attempt_at, deliveries.c.leased_until),
+        else_=deliveries.c.next_attempt_at,
+    )
     due: datetime | None = await tx.scalar(
-        select(func.min(deliveries.c.next_attempt_at)).where(
+        select(func.min(free_at)).where(
             deliveries.c.state == DeliveryState.PENDING.value,
             deliveries.c.channel_id == channel_id,
         )
@@ -196,27 +220,26 @@ async def next_due(tx: AsyncConnection, channel_id: str) -> datetime | None:
 async def listed(tx: AsyncConnection, state: DeliveryState | None, limit: int) -> Sequence[Listed]:
     """Deliveries, newest first."""
     columns = [deliveries.c[name] for name in Listed.__slots__]
-    statement = select(*columns).order_by(deliveries.c.created_at.desc()).limit(limit)
+    statement = select(*columns).limit(limit)
+    statement = statement.order_by(deliveries.c.created_at.desc(), deliveries.c.delivery_id)
     if state is not None:
         statement = statement.where(deliveries.c.state == state.value)
     return [Listed(**r._mapping) for r in await tx.execute(statement)]
 
 
-async def _finish(
-    tx: AsyncConnection, delivery_id: str, state: DeliveryState, now: datetime, **columns: str
-) -> None:
-    await tx.execute(
-        update(deliveries)
-        .where(deliveries.c.delivery_id == delivery_id)
-        .values(
-            state=state.value,
-            attempts=deliveries.c.attempts + 1,
-            finished_at=now,
-            leased_by=None,
-            leased_until=None,
-            **columns,
-        )
+def _held(leased: Leased) -> Update:
+    return update(deliveries).where(
+        deliveries.c.delivery_id == leased.delivery_id, deliveries.c.leased_by == leased.owner
     )
+
+
+def _text(said: str) -> str:
+    """What a channel said, as every database can store it.
+
+    PostgreSQL takes no NUL and nothing takes half a surrogate pair; a record that failed
+    over its own wording would send the message again and again.
+    """
+    return said.encode("utf-8", "replace").decode().replace("\x00", "?")
 
 
 def lease_length(attempt_timeout: timedelta, rows: int) -> timedelta:

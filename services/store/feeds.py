@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.tables import feed_states, page_retries, seen_entries
+from services.store.upsert import upsert
 
-_IN_ONE_STATEMENT = 500  # SQLite takes a limited number of bound values
+# Both databases take a limited number of bound values.
+_IN_ONE_STATEMENT = 500
+_ROWS_AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,7 @@ async def states(tx: AsyncConnection) -> dict[str, FeedState]:
 async def save_state(tx: AsyncConnection, state: FeedState) -> None:
     """Store a feed's state."""
     row = {name: getattr(state, name) for name in FeedState.__slots__}
-    await tx.execute(_upsert(tx, feed_states, [row], key=["feed_id"]))
+    await tx.execute(upsert(tx, feed_states, [row], key=["feed_id"]))
 
 
 async def forget_feeds(tx: AsyncConnection, feed_ids: Iterable[str]) -> None:
@@ -94,8 +95,8 @@ async def remember(
     now: datetime,
 ) -> None:
     """Remember entries under all their aliases, as last seen now."""
-    rows = [
-        {
+    rows = {
+        _name(alias): {
             "feed_id": feed_id,
             "alias": _name(alias),
             "article_id": entry.article_id,
@@ -104,13 +105,14 @@ async def remember(
             "last_seen_at": now,
         }
         for aliases, entry in entries
-        for alias in sorted(aliases)
-    ]
-    for start in range(0, len(rows), _IN_ONE_STATEMENT // 10):
-        batch = rows[start : start + _IN_ONE_STATEMENT // 10]
-        await tx.execute(
-            _upsert(tx, seen_entries, batch, key=["feed_id", "alias"], keep=["first_seen_at"])
-        )
+        for alias in aliases
+    }
+    # Always in the same order, so that two pollers of one feed cannot deadlock.
+    ordered = [rows[name] for name in sorted(rows)]
+    key, keep = ("feed_id", "alias"), ("first_seen_at",)
+    for start in range(0, len(ordered), _ROWS_AT_ONCE):
+        batch = ordered[start : start + _ROWS_AT_ONCE]
+        await tx.execute(upsert(tx, seen_entries, batch, key, keep))
 
 
 async def forget_seen(tx: AsyncConnection, feed_id: str, before: datetime) -> None:
@@ -140,7 +142,7 @@ async def due_retries(tx: AsyncConnection, now: datetime, limit: int) -> Sequenc
 async def schedule_retry(tx: AsyncConnection, retry: PageRetry) -> None:
     """Store a retry in place of the article's earlier one."""
     row = {name: getattr(retry, name) for name in PageRetry.__slots__}
-    await tx.execute(_upsert(tx, page_retries, [row], key=["article_id"]))
+    await tx.execute(upsert(tx, page_retries, [row], key=["article_id"]))
 
 
 async def end_retry(tx: AsyncConnection, article_id: str) -> None:
@@ -151,18 +153,3 @@ async def end_retry(tx: AsyncConnection, article_id: str) -> None:
 def _name(alias: str) -> str:
     """An alias as it is stored: some guids are longer than any key may be."""
     return hashlib.sha256(alias.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-
-
-def _upsert(
-    tx: AsyncConnection,
-    table: Any,
-    rows: list[dict[str, Any]],
-    key: list[str],
-    keep: Collection[str] = (),
-) -> Any:
-    make = sqlite_insert if tx.dialect.name == "sqlite" else postgresql_insert
-    statement = make(table).values(rows)
-    changed = {
-        name: statement.excluded[name] for name in rows[0] if name not in key and name not in keep
-    }
-    return statement.on_conflict_do_update(index_elements=key, set_=changed)

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.bus.errors import FencedError
 from services.store.tables import alerts, consumed_offsets, deliveries, story_articles
+from services.store.upsert import Insert, insert_into
 
 NOTHING_CONSUMED = -1
 
@@ -47,21 +48,16 @@ async def consumed(tx: AsyncConnection, place: Place) -> int:
 
 async def advance(tx: AsyncConnection, place: Place, expected: int, offset: int) -> None:
     """Set the consumed offset, if it still is `expected`; raises OvertakenError if not."""
-    if expected == NOTHING_CONSUMED and await consumed(tx, place) == NOTHING_CONSUMED:
-        await tx.execute(
-            insert(consumed_offsets).values(
-                group_name=place.group,
-                topic=place.topic,
-                partition=place.partition,
-                position=offset,
-            )
+    # Either statement locks the row, or waits for the judge that has it: of two judges the
+    # second sees what the first has done, and changes nothing.
+    if expected == NOTHING_CONSUMED:
+        changed = await tx.execute(_first_step(tx, place, offset))
+    else:
+        changed = await tx.execute(
+            update(consumed_offsets)
+            .where(*_at(place), consumed_offsets.c.position == expected)
+            .values(position=offset)
         )
-        return
-    changed = await tx.execute(
-        update(consumed_offsets)
-        .where(*_at(place), consumed_offsets.c.position == expected)
-        .values(position=offset)
-    )
     if changed.rowcount != 1:
         raise OvertakenError(
             f"{place.topic}[{place.partition}]: expected the last record to be {expected}"
@@ -118,6 +114,19 @@ async def next_sequences(
     )
     last = {subscription: int(sequence) for subscription, sequence in rows}
     return {s: last.get(s, 0) + 1 for s in subscription_ids}
+
+
+def _first_step(tx: AsyncConnection, place: Place, offset: int) -> Insert:
+    return (
+        insert_into(tx, consumed_offsets)
+        .values(
+            group_name=place.group,
+            topic=place.topic,
+            partition=place.partition,
+            position=offset,
+        )
+        .on_conflict_do_nothing()
+    )
 
 
 def _at(place: Place) -> tuple[ColumnElement[bool], ...]:

@@ -31,6 +31,19 @@ async def waiting(tx: AsyncConnection, limit: int) -> Sequence[Waiting]:
     return [Waiting(r.sequence, r.key, r.value) for r in rows]
 
 
-async def sent(tx: AsyncConnection, up_to: int) -> None:
-    """Remove what has been sent, up to and including a sequence number."""
-    await tx.execute(delete(outbox).where(outbox.c.sequence <= up_to))
+async def taken(tx: AsyncConnection, limit: int) -> Sequence[Waiting]:
+    """The same, and nobody else's until `tx` ends: others who take records wait for that.
+
+    It may be fewer than there are, also none, where somebody else has just sent them.
+    """
+    oldest = select(outbox).order_by(outbox.c.sequence).limit(limit).with_for_update()
+    return [Waiting(r.sequence, r.key, r.value) for r in await tx.execute(oldest)]
+
+
+async def sent(tx: AsyncConnection, records: Iterable[Waiting]) -> None:
+    """Remove these records, which have been sent, and no other.
+
+    On PostgreSQL a lower sequence number may be committed after a higher one.
+    """
+    numbers = [record.sequence for record in records]
+    await tx.execute(delete(outbox).where(outbox.c.sequence.in_(numbers)))

@@ -3,19 +3,17 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.tables import pollers
+from services.store.upsert import upsert
 
 
 async def sign(tx: AsyncConnection, poller_id: str, now: datetime) -> None:
     """Record a sign of life."""
-    changed = await tx.execute(
-        update(pollers).where(pollers.c.poller_id == poller_id).values(seen_at=now)
-    )
-    if changed.rowcount == 0:
-        await tx.execute(insert(pollers).values(poller_id=poller_id, seen_at=now))
+    row = {"poller_id": poller_id, "seen_at": now}
+    await tx.execute(upsert(tx, pollers, [row], key=["poller_id"]))
 
 
 async def forget(tx: AsyncConnection, before: datetime) -> None:

@@ -73,7 +73,13 @@ counters = Table(
 outbox = Table(
     "outbox",
     metadata,
-    Column("sequence", Integer, primary_key=True, autoincrement=True),
+    # SQLite counts up an INTEGER only, which holds 64 bits there.
+    Column(
+        "sequence",
+        BigInteger().with_variant(Integer, "sqlite"),
+        primary_key=True,
+        autoincrement=True,
+    ),
     Column("key", String(100), nullable=False),
     Column("value", LargeBinary, nullable=True),  # null is a tombstone
     sqlite_autoincrement=True,

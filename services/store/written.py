@@ -10,10 +10,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.tables import counters, written
+from services.store.upsert import insert_into, upsert
 
 GENERATION = "generation"  # raised by every apply that changed something
 BROADCAST = "broadcast"  # the last generation that is whole on `watch-rules`
@@ -45,27 +46,32 @@ async def items(tx: AsyncConnection, kind: Kind) -> dict[str, StoredItem]:
     return {r.item_id: StoredItem(r.spec, r.version, r.managed_by) for r in rows}
 
 
+async def begin_change(tx: AsyncConnection) -> int:
+    """The current generation, held until `tx` ends: whoever else begins a change waits.
+
+    Call it before reading what the change depends on. Without it two processes that apply
+    at the same time would plan on the same state and make two generations of one number.
+    """
+    first = insert_into(tx, counters).values(name=GENERATION, value=0).on_conflict_do_nothing()
+    await tx.execute(first)
+    row = select(counters.c.value).where(counters.c.name == GENERATION).with_for_update()
+    return int((await tx.execute(row)).scalar_one())
+
+
 async def put(
     tx: AsyncConnection, kind: Kind, specs: Mapping[str, Any], managed_by: str, now: datetime
 ) -> dict[str, int]:
     """Store items, each under its next version; the new versions by id."""
-    before = await items(tx, kind)
-    versions = {i: before[i].version + 1 if i in before else 1 for i in specs}
-    for item_id, spec in specs.items():
-        row = {
-            "spec": spec,
-            "version": versions[item_id],
-            "managed_by": managed_by,
-            "updated_at": now,
-        }
-        if item_id in before:
-            await tx.execute(
-                update(written)
-                .where(written.c.kind == kind.value, written.c.item_id == item_id)
-                .values(**row)
-            )
-        else:
-            await tx.execute(insert(written).values(kind=kind.value, item_id=item_id, **row))
+    versions: dict[str, int] = {}
+    for item_id in sorted(specs):  # always in the same order, so that two cannot deadlock
+        row = {"spec": specs[item_id], "managed_by": managed_by, "updated_at": now}
+        statement = insert_into(tx, written).values(
+            kind=kind.value, item_id=item_id, version=1, **row
+        )
+        stored = statement.on_conflict_do_update(
+            index_elements=["kind", "item_id"], set_={**row, "version": written.c.version + 1}
+        )
+        versions[item_id] = (await tx.execute(stored.returning(written.c.version))).scalar_one()
     return versions
 
 
@@ -85,6 +91,4 @@ async def counter(tx: AsyncConnection, name: str) -> int:
 
 async def set_counter(tx: AsyncConnection, name: str, value: int) -> None:
     """Set a counter."""
-    changed = await tx.execute(update(counters).where(counters.c.name == name).values(value=value))
-    if changed.rowcount == 0:
-        await tx.execute(insert(counters).values(name=name, value=value))
+    await tx.execute(upsert(tx, counters, [{"name": name, "value": value}], key=["name"]))

@@ -43,7 +43,7 @@ FEEDS: dict[str, tuple[str, list[str]]] = {
             f'feeds.yaml:2: feed "BBC": "id": {BAD_ID}',
             f'feeds.yaml:3: feed "BBC": "url": {BAD_URL}',
             'feeds.yaml:5: feed "b": "url": a URL must not carry a user name or password',
-            'feeds.yaml:7: feed "c": "url": not a URL that can be read',
+            'feeds.yaml:7: feed "c": "url": a URL starts with http:// or https:// and names a host',
         ],
     ),
     "words that YAML 1.1 reads as something else": (

@@ -1,9 +1,11 @@
 """The command line, as a person uses it."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import structlog
 import yaml
 from typer.testing import CliRunner, Result
 
@@ -15,10 +17,15 @@ from tests.pipeline.stories import REFERENCE
 
 
 @pytest.fixture(autouse=True)
-def _an_empty_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _an_empty_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.chdir(tmp_path)
     for name in Settings.model_fields:
         monkeypatch.delenv(variable(name), raising=False)
+    handlers = logging.getLogger().handlers[:]
+    yield
+    # The commands log to the runner's screen, which is gone now.
+    structlog.reset_defaults()
+    logging.getLogger().handlers[:] = handlers
 
 
 @pytest.fixture

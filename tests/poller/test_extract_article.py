@@ -30,6 +30,7 @@ ARTICLE = (
     "Aid groups began to move their stores inland. Roads to the north were empty by the evening, "
     "and shops in the market stayed shut for the third day.",
 )
+TITLE = "Soldiers cross the border into Syria before dawn"
 OTHERS = ("Glacier lake drained in secret operation", "Chess prodigy banned from tournament")
 
 
@@ -51,9 +52,9 @@ def only_in_links(lines: tuple[str, ...]) -> set[str]:
 
 @pytest.mark.parametrize("form", READ_MORE_FORMS)
 def test_related_links_of_every_form_stay_out_and_all_else_stays(form: str) -> None:
-    page = article_page("Soldiers cross the border", content_of(ARTICLE, form), OTHERS)
+    page = article_page(TITLE, content_of(ARTICLE, form), OTHERS)
     own = [line for line in dict.fromkeys(ARTICLE) if not line.startswith("Read More: ")]
-    assert body_of(page).split("\n\n") == own
+    assert body_of(page).split("\n\n") == [TITLE, *own]
 
 
 @pytest.mark.parametrize("form", READ_MORE_FORMS)
@@ -76,7 +77,7 @@ def test_furniture_as_text_at_the_end_is_dropped() -> None:
     lines = [line for line in ARTICLE if not line.startswith("Read More: ")]
     tail = ("Editors Choice", "Also in World News", *OTHERS)
     content = "".join(f"<p>{line}</p>" for line in (*lines, *tail))
-    body = body_of(article_page("Soldiers cross the border", content, OTHERS))
+    body = body_of(article_page(TITLE, content, OTHERS))
     assert body.split("\n\n")[-1] == ARTICLE[-1]
 
 
@@ -85,15 +86,15 @@ def test_two_line_breaks_end_a_paragraph_and_one_does_not() -> None:
     first, second, *others = own[1:]
     rest = "<br><br>\n".join(others)
     content = f"<div>{first}<br>{second}<br /> <br />{rest}</div>"
-    body = body_of(article_page("Soldiers cross the border", content, OTHERS))
-    assert body.split("\n\n") == [f"{first} {second}", *others]
+    body = body_of(article_page(TITLE, content, OTHERS))
+    assert body.split("\n\n") == [TITLE, f"{first} {second}", *others]
 
 
 def test_words_marked_up_as_a_time_or_an_abbreviation_stay_in_their_sentence() -> None:
     own = [line for line in dict.fromkeys(ARTICLE) if not line.startswith("Read More: ")]
     marked = "<p>The convoy left at <time>noon on Friday</time> for the <abbr>UN</abbr> base, "
     content = "".join(f"<p>{line}</p>" for line in own) + marked + "witnesses in the town said.</p>"
-    body = body_of(article_page("Soldiers cross the border", content, OTHERS))
+    body = body_of(article_page(TITLE, content, OTHERS))
     assert "left at noon on Friday for the UN base, witnesses" in body
 
 
@@ -114,6 +115,12 @@ def test_a_page_tells_its_title_language_and_address() -> None:
         (b"%PDF-1.7 \x00\x01", "application/pdf", NoTextReason.NOT_HTML),
         (b"%PDF-1.7 \x00\x01", "text/html", NoTextReason.NOT_HTML),
         (b"", "text/html", NoTextReason.NOT_HTML),
+        (
+            b"<html><title>Soldiers cross the border into Syria</title><body><article>"
+            b"<h1>Soldiers cross the border into Syria</h1></article></body></html>",
+            "text/html",
+            NoTextReason.NO_TEXT,
+        ),
         (b"<html><body></body></html>", "text/html", NoTextReason.NO_TEXT),
         (b"<html><body><nav><a href='/'>Home</a></nav></body></html>", None, NoTextReason.NO_TEXT),
     ],
@@ -147,6 +154,25 @@ def test_a_page_is_read_in_its_own_character_set(
     found = extract_page(page.encode(charset), declared, URL)
     assert isinstance(found, Extracted)
     assert f"{sentence} 7" in found.body
+
+
+def test_teasers_that_are_headings_and_headings_at_the_end_are_dropped() -> None:
+    own = [f"<p>{line}</p>" for line in ARTICLE[2:4]]
+    teasers = [f"<h2>{line} again</h2>" for line in (*OTHERS, *OTHERS)]
+    content = "".join([*own, *teasers, *own[:1], "<h3>Weather</h3>", *own[1:], "<h3>Sport</h3>"])
+    body = body_of(article_page(TITLE, content, ()))
+    assert "Weather" in body
+    assert not words(" ".join(OTHERS)) & words(body)
+    assert "Sport" not in body
+
+
+def test_of_a_page_without_an_article_only_sentences_are_taken() -> None:
+    menu = "".join(f"<span><a href='/{n}'>Menu item {n}</a></span> <br>" for n in range(40))
+    page = f"<html><body><form>{menu}<table><tr><td>{ARTICLE[3]}</td></tr></table></form></body>"
+    found = extract_page(page.encode(), "text/html", URL)
+    assert isinstance(found, Extracted)
+    assert "Iranian ground forces" in found.body
+    assert "Menu item" not in found.body
 
 
 def test_nul_bytes_do_not_end_the_page() -> None:

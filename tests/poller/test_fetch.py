@@ -15,8 +15,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from services.poller.extract import NoText, NoTextReason, extract_page
 from services.poller.fetch import (
     FEED_LIMITS,
+    PAGE_LIMITS,
     Fetched,
     FetchFailed,
     FetchLimits,
@@ -27,6 +29,7 @@ from services.poller.fetch import (
     fetch,
     parse_retry_after,
 )
+from services.poller.parse import ParseFailed, ParseReason, parse_feed
 from services.poller.session import new_session
 
 NOW = datetime(2026, 3, 5, 12, tzinfo=UTC)
@@ -456,6 +459,26 @@ async def test_cookies_and_proxies_of_the_environment_are_ignored(
         for _ in range(2):
             assert isinstance(await fetch(session, url, NOW, FEED_LIMITS), Fetched)
     assert cookies == [None, None]
+
+
+async def test_a_log_in_page_where_a_feed_was_is_no_feed(session: aiohttp.ClientSession) -> None:
+    page = b"<!doctype html><html><body><h1>Log in</h1><p>Please.</p></body></html>"
+    async with serving(answering(body=page, headers={"Content-Type": "text/html"})) as url:
+        result = await fetch(session, url, NOW, FEED_LIMITS)
+    assert isinstance(result, Fetched)
+    parsed = parse_feed(result.body, result.headers.content_type, result.final_url)
+    assert isinstance(parsed, ParseFailed)
+    assert parsed.reason is ParseReason.NOT_A_FEED
+
+
+async def test_a_document_where_a_page_was_is_not_html(session: aiohttp.ClientSession) -> None:
+    pdf = {"Content-Type": "application/pdf"}
+    async with serving(answering(body=b"%PDF-1.7 <p>", headers=pdf)) as url:
+        result = await fetch(session, url, NOW, PAGE_LIMITS)
+    assert isinstance(result, Fetched)
+    found = extract_page(result.body, result.headers.content_type, result.final_url)
+    assert isinstance(found, NoText)
+    assert found.reason is NoTextReason.NOT_HTML
 
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

@@ -3,9 +3,9 @@
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import textwrap
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from pathlib import Path
@@ -116,15 +116,18 @@ async def test_workers_go_when_their_parent_is_killed(busy: bool, tmp_path: Path
             """
         )
     )
-    parent = await asyncio.create_subprocess_exec(sys.executable, script, stdout=PIPE)
-    assert parent.stdout is not None
-    await parent.stdout.readline()
-    pids = worker_pids(parent.pid)
-    assert len(pids) == 2
-    parent.kill()
-    await parent.wait()
-    # Sooner than the work itself or its alarm would end.
-    await until(lambda: not any(map(is_alive, pids)), patience=8)
+    with started(script) as parent:
+        assert parent.stdout is not None
+        await asyncio.to_thread(parent.stdout.readline)
+        pids = worker_pids(parent.pid)
+        assert len(pids) == 2
+        parent.kill()
+        # Sooner than the work itself or its alarm would end.
+        await until(lambda: not any(map(is_alive, pids)), patience=8)
+
+
+def started(script: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE)
 
 
 def worker_pids(parent: int) -> list[int]:

@@ -90,7 +90,12 @@ def upgrade() -> None:
     )
     op.create_table(
         "outbox",
-        sa.Column("sequence", sa.Integer(), autoincrement=True, nullable=False),
+        sa.Column(
+            "sequence",
+            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            autoincrement=True,
+            nullable=False,
+        ),
         sa.Column("key", sa.String(length=100), nullable=False),
         sa.Column("value", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("sequence", name=op.f("pk_outbox")),

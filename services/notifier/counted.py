@@ -1,0 +1,25 @@
+"""What the notifier counts: the closed label sets, shown at 0 before anything has happened."""
+
+from schemas.rule import Severity
+from services.notifier.outcome import Reason
+from services.runtime.metrics import Metrics
+
+_GIVEN_UP_FOR = frozenset({Reason.REFUSED, Reason.INVALID_MESSAGE, Reason.EXPIRED})
+
+
+def judging_starts_at_zero(metrics: Metrics) -> None:
+    """Show every series that judging can count."""
+    for severity in Severity:
+        metrics.alerts.labels(severity.value)
+    for stage in ("seen", "matched"):
+        metrics.alert_latency.labels(stage)
+
+
+def sending_starts_at_zero(metrics: Metrics, kind: str) -> None:
+    """Show every series that sending on a channel of this kind can count."""
+    metrics.deliveries.labels(kind, "delivered", "")
+    for reason in Reason:
+        outcome = "gave_up" if reason in _GIVEN_UP_FOR else "try_later"
+        metrics.deliveries.labels(kind, outcome, reason.value)
+    for stage in ("delivered", "total"):
+        metrics.alert_latency.labels(stage)

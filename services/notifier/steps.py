@@ -1,0 +1,80 @@
+"""What follows from an attempt to deliver: done, again at a time, or given up. PURE.
+
+Decides by the outcome and the delivery's age. Leaves attempts and their record to the
+sender.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from services.notifier.outcome import (
+    LONGEST_WAIT,
+    Delivered,
+    GaveUp,
+    Outcome,
+    Reason,
+    TryLater,
+    suspends,
+)
+from services.runtime.backoff import delay
+from services.store.deliveries import Leased
+
+_SUSPENDED_FOR = timedelta(minutes=5)  # until a channel with bad credentials is tried again
+
+
+@dataclass(frozen=True, slots=True)
+class SendingPolicy:
+    """How long to try."""
+
+    attempt_timeout: timedelta
+    first_wait: timedelta
+    give_up_after: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The delivery needs nothing more."""
+
+    receipt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The delivery is tried again at `at`; the whole channel rests until `channel_rests`."""
+
+    reason: Reason
+    detail: str
+    at: datetime
+    channel_rests: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The delivery is given up."""
+
+    reason: Reason
+    detail: str
+
+
+def next_step(
+    outcome: Outcome, leased: Leased, policy: SendingPolicy, now: datetime, jitter: float
+) -> Done | Again | Over:
+    """What follows from an attempt's outcome. `jitter` lies in [0, 1)."""
+    if isinstance(outcome, Delivered):
+        return Done(outcome.receipt)
+    if suspends(outcome):
+        # The rows of a channel that cannot send wait for its mending, however long.
+        rest = now + _SUSPENDED_FOR
+        return Again(outcome.reason, outcome.detail, rest, rest)
+    match outcome:
+        case GaveUp(reason, detail):
+            return Over(reason, detail)
+        case TryLater(reason, after, detail):
+            if now - leased.due_at >= policy.give_up_after:
+                return Over(Reason.EXPIRED, f"last tried: {reason.value}: {detail}")
+            wait = delay(leased.attempts + 1, policy.first_wait, LONGEST_WAIT, jitter)
+            rests = now + after if after is not None else None
+            return Again(reason, detail, max(now + wait, rests or now), rests)
+        case _:
+            assert_never(outcome)

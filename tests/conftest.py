@@ -1,0 +1,18 @@
+"""Fixtures for everybody: databases."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from services.store.database import Database, open_database, sqlite_url
+from tests.servers.postgres import empty_postgres_url, postgres_server, postgres_url
+
+__all__ = ["database", "empty_postgres_url", "postgres_server", "postgres_url"]
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    """An empty database in a SQLite file."""
+    async with open_database(sqlite_url(tmp_path / "wirewatch.sqlite")) as opened:
+        yield opened

@@ -1,0 +1,27 @@
+"""The store on PostgreSQL keeps the contracts."""
+
+from functools import partial
+
+import pytest
+
+from services.store.database import open_database
+from tests.contracts.delivery_store_contract import DeliveryContract, JudgementContract
+from tests.contracts.store_contract import OpenStore, StoreBase, StoreContract
+
+
+class OnPostgres(StoreBase):
+    @pytest.fixture
+    def open_store(self, postgres_url: str) -> OpenStore:
+        return partial(open_database, postgres_url)
+
+
+class TestStore(OnPostgres, StoreContract):
+    pass
+
+
+class TestJudgements(OnPostgres, JudgementContract):
+    pass
+
+
+class TestDeliveries(OnPostgres, DeliveryContract):
+    pass

@@ -1,0 +1,28 @@
+"""The store on SQLite keeps the contracts."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from services.store.database import open_database, sqlite_url
+from tests.contracts.delivery_store_contract import DeliveryContract, JudgementContract
+from tests.contracts.store_contract import OpenStore, StoreBase, StoreContract
+
+
+class OnSqlite(StoreBase):
+    @pytest.fixture
+    def open_store(self, tmp_path: Path) -> OpenStore:
+        return partial(open_database, sqlite_url(tmp_path / "wirewatch.sqlite"))
+
+
+class TestStore(OnSqlite, StoreContract):
+    pass
+
+
+class TestJudgements(OnSqlite, JudgementContract):
+    pass
+
+
+class TestDeliveries(OnSqlite, DeliveryContract):
+    pass
