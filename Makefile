@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo run test lint types layers unit bench lock clean
+.PHONY: help demo run stack kafka test lint types layers unit bench lock clean
 
 help: ## this list
 	@echo "Wirewatch: make TARGET [ARGS=…]"
@@ -16,7 +16,13 @@ demo: .venv/runtime ## the pipeline at work on a bundled newsroom (ARGS=--once e
 run: .venv/runtime ## wirewatch run (ARGS="--config DIR --state DIR")
 	@$(BIN)/wirewatch run $(ARGS)
 
-test: lint types layers unit ## everything: lint, types, layers, unit, contract, pipeline, chaos
+stack: .venv/dev ## the distributed topology of docker-compose.yml as plain processes
+	@$(BIN)/python deploy/stack.py $(ARGS)
+
+kafka: .venv/runtime ## one Kafka node on port 9092, without Docker (needs Java and Maven)
+	@$(BIN)/python deploy/kafka/node.py --folder var/kafka --port 9092 $(ARGS)
+
+test: lint types layers unit ## everything: lint, types, layers, unit, contract, pipeline and fault tests
 
 lint: .venv/dev ## ruff
 	$(BIN)/ruff check
@@ -29,7 +35,7 @@ layers: .venv/dev ## import-linter: who may import whom
 	$(BIN)/lint-imports
 
 unit: .venv/dev ## pytest (ARGS=tests/engine, ARGS="-k kill", …)
-	$(BIN)/pytest -n 3 --dist worksteal $(ARGS)
+	$(BIN)/pytest -n 3 --dist loadgroup $(ARGS)
 
 bench: .venv/dev ## the benchmarks, one table each
 	$(BIN)/python -m bench $(ARGS)

@@ -69,6 +69,7 @@ class Stack:
     config: Path
     free_ports: bool
     services: Mapping[str, Service]
+    scale: Mapping[str, int] = field(default_factory=dict)
     ports: dict[str, int] = field(default_factory=dict)
     running: list[Running] = field(default_factory=list)
     ended: set[str] = field(default_factory=set)
@@ -124,7 +125,7 @@ class Stack:
 
     def _processes(self, name: str, service: Service) -> Iterator[Running]:
         if _is_wirewatch(service):
-            replicas = service.get("deploy", {}).get("replicas", 1)
+            replicas = self.scale.get(name, service.get("deploy", {}).get("replicas", 1))
             for number in range(1, replicas + 1):
                 yield self._wirewatch(f"{name}-{number}" if replicas > 1 else name, service)
             return
@@ -255,6 +256,9 @@ class Stack:
             for one in self.running
         }
         _replace(self.folder / "processes.json", json.dumps(found, indent=2))
+        settings = self._env(self.services["notifier"], 0)
+        ours = {k: v for k, v in settings.items() if k.startswith("WIREWATCH_")}
+        _replace(self.folder / "environment.json", json.dumps(ours, indent=2))
         targets = [one.url.removeprefix("http://") for one in self.running if _is_endpoint(one)]
         (self.folder / "prometheus").mkdir(exist_ok=True)
         _replace(
@@ -270,7 +274,8 @@ def in_order(services: Mapping[str, Service]) -> list[str]:
     def visit(name: str) -> None:
         if name not in ordered:
             for needed in services[name].get("depends_on", {}):
-                visit(needed)
+                if needed in services:
+                    visit(needed)
             ordered.append(name)
 
     for name in services:
@@ -335,11 +340,15 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("var/stack"))
     parser.add_argument("--config", type=Path, default=ROOT / "deploy/examples/stack")
     parser.add_argument("--free-ports", action="store_true", help="take any ports that are free")
+    parser.add_argument("--without", action="append", default=[], help="leave a service out")
+    parser.add_argument("--scale", action="append", default=[], help="NAME=N: so many of it")
     options = parser.parse_args()
     folder = options.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     services = yaml.safe_load(COMPOSE.read_text())["services"]
-    stack = Stack(folder, options.config.resolve(), options.free_ports, services)
+    wanted = {n: service for n, service in services.items() if n not in options.without}
+    scale = {name: int(count) for name, _, count in (s.partition("=") for s in options.scale)}
+    stack = Stack(folder, options.config.resolve(), options.free_ports, wanted, scale)
     stopping: list[int] = []
 
     def on_signal(number: int, _: FrameType | None) -> None:

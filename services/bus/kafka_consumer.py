@@ -102,7 +102,8 @@ class KafkaConsumer:
             raise ValueError(f"a record of {record.topic} committed on {self._topic}")
         with self._connection.explaining(f"committing {self._topic} for {self._group}"):
             async with asyncio.timeout(self._connection.times.answer):
-                await self._assigned.wait()
+                if not self._assigned.is_set():
+                    await self._sit_out_a_rebalance()
                 await self._settle()
                 await self._commit(record)
         if not self._holding.has_work_in_hand():
@@ -195,6 +196,11 @@ class KafkaConsumer:
                     self._kafka.seek(
                         one, self._holding.settle(one.partition, committed[one], first)
                     )
+
+    async def _sit_out_a_rebalance(self) -> None:
+        # A member that was put out for not polling is let in again only while it polls.
+        await self._kafka.getmany(self._nobodys)
+        await self._assigned.wait()
 
     async def _commit(self, record: Record) -> None:
         offset = self._holding.next_commit(record)

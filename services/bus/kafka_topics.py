@@ -23,6 +23,8 @@ from services.bus.kafka_connection import KafkaConnection, KafkaTimes
 MAX_BATCH_BYTES = 1_048_588
 """Kafka's own default, spelt out because a cluster may have another: 1 MiB and a header."""
 
+_LOOK_AGAIN_SECONDS = 0.05
+
 Settings = Mapping[str, str]
 
 
@@ -68,8 +70,7 @@ async def create_topics(
             missing = [topic for topic in topics if topic.name not in present]
             factor = replication_factor or await _default_replication(admin)
             created = await _create(admin, missing, factor)
-            existing = [topic for topic in topics if topic.name not in created]
-            return TopicsReport(created, tuple(await _differing(admin, connection, existing)))
+            return TopicsReport(created, tuple(await _differing(admin, connection, topics)))
 
 
 def settings_of(topic: Topic) -> Settings:
@@ -169,21 +170,28 @@ def _was_created(name: str, code: int, message: str | None = None) -> bool:
 async def _differing(
     admin: AIOKafkaAdminClient, connection: KafkaConnection, topics: Sequence[Topic]
 ) -> list[Difference]:
-    if not topics:
-        return []
     names = [topic.name for topic in topics]
-    described = {one["topic"]: one for one in await admin.describe_topics(names)}
+    partitions = await _partitions(admin, names)
     settings = await _settings(admin, ConfigResourceType.TOPIC, names)
     return [
         difference
         for topic in topics
         for difference in differences(
-            topic,
-            len(described[topic.name]["partitions"]),
-            settings[topic.name],
-            connection.servers,
+            topic, partitions[topic.name], settings[topic.name], connection.servers
         )
     ]
+
+
+async def _partitions(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, int]:
+    """How many partitions each topic has; waits until all of a new one have a leader."""
+    while True:
+        described = await admin.describe_topics(names)
+        partitions = {one["topic"]: one["partitions"] for one in described}
+        if all(p["leader"] >= 0 for each in partitions.values() for p in each) and all(
+            partitions.get(name) for name in names
+        ):
+            return {name: len(partitions[name]) for name in names}
+        await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
 
 async def _default_replication(admin: AIOKafkaAdminClient) -> int:

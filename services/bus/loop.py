@@ -182,7 +182,7 @@ class _Loop:
         self.done.clear()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OneByOne:
     """What becomes of each record, whoever fetches and commits them.
 
@@ -195,7 +195,11 @@ class OneByOne:
     handler: Handler
     on_event: Callable[[Event], None]
     stop: asyncio.Event
-    policy: LoopPolicy
+    policy: LoopPolicy = field(default_factory=LoopPolicy)
+    dead_letters: Topic = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.dead_letters = self.policy.dead_letters or dead_letters_of(self.topic)
 
     async def process(self, record: Record) -> None:
         """Returns when `record` is done: handled, or put aside.
@@ -242,17 +246,16 @@ class OneByOne:
         raise AssertionError("counting never ends")
 
     async def _put_aside(self, bad: Bad) -> None:
-        dead_letters = self.policy.dead_letters or dead_letters_of(self.topic)
-        letters = await self.bus.tail(dead_letters, self.policy.poison.letters_to_read)
+        letters = await self.bus.tail(self.dead_letters, self.policy.poison.letters_to_read)
         record = bad.record
         recent = offsets_of(letters, record.topic, record.partition)
         match judge(recent, record.offset, self.policy.poison):
             case Stop(reason):
-                raise TooMuchPoisonError(_farewell(bad, reason, dead_letters))
+                raise TooMuchPoisonError(_farewell(bad, reason, self.dead_letters))
             case Continue():
                 log.error("record put aside", error=bad.error, **_place(record))
-                if not is_put_aside(bad, letters, dead_letters):
-                    await self.bus.send(dead_letter_of(bad, dead_letters))
+                if not is_put_aside(bad, letters, self.dead_letters):
+                    await self.bus.send(dead_letter_of(bad, self.dead_letters))
             case verdict:
                 assert_never(verdict)
 

@@ -1,7 +1,8 @@
 """A member of a group in a process of its own, for tests that kill or stop it.
 
-`work` commits every record and then prints its partition, offset and value. `stall` reads
-one record, prints `read`, waits for a line, tries to commit and prints what came of it.
+`work` prints partition, offset and value of every record, which is all its work, and commits
+it. `stall` reads one record, prints `read`, waits for a line, tries to commit and prints what
+came of it.
 """
 
 import asyncio
@@ -24,8 +25,8 @@ async def work(bus: KafkaBus, topic: Topic, group: str) -> None:
     async with bus.consume(topic, group) as consumer:
         while True:
             for record in await consumer.fetch(5, 1):
-                await consumer.commit(record)
                 say(record.partition, record.offset, (record.value or b"").decode())
+                await consumer.commit(record)
 
 
 async def stall(bus: KafkaBus, topic: Topic, group: str) -> None:

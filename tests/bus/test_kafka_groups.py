@@ -5,27 +5,28 @@ import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]
 from aiokafka.structs import TopicPartition  # type: ignore[import-untyped]
 
 from schemas.topics import Topic
 from services.bus.errors import FencedError
 from services.bus.kafka import KafkaBus, open_kafka_bus
-from services.bus.kafka_connection import KafkaConnection, KafkaTimes
+from services.bus.kafka_connection import KafkaTimes
 from services.bus.kafka_offsets import committed_offsets
-from services.bus.kafka_reader import _connected
 from services.bus.loop import Event, LoopPolicy, Waiting, run_stage
 from services.bus.port import Outgoing, Record
 from services.runtime.dependency import DependencyUnavailableError
 from tests.bus.kafka_process import HASTY
 from tests.bus.kafka_topic import fresh_topic
+from tests.bus.waiting import until
 from tests.contracts.bus_contract import PATIENCE, letters, take, text_of
 from tests.servers.kafka_server import kafka_server
 
@@ -116,21 +117,27 @@ class Stage:
         return sum(isinstance(event, Waiting) for event in self.events)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not condition():  # noqa: ASYNC110 - there is nothing to be woken by
-            await asyncio.sleep(0.02)
+@asynccontextmanager
+async def watched_commits(servers: str, topic: Topic) -> AsyncIterator[list[tuple[int, ...]]]:
+    """The committed offsets of all partitions, noted over and over."""
+    seen: list[tuple[int, ...]] = []
+    places = [TopicPartition(topic.name, p) for p in range(topic.partitions)]
+    kafka = AIOKafkaConsumer(bootstrap_servers=servers, group_id=GROUP)
+    await kafka.start()
 
-
-async def watch_commits(servers: str, topic: Topic, seen: list[tuple[int, ...]]) -> None:
-    """Note the committed offsets of all partitions, over and over."""
-    connection = KafkaConnection(servers, "watcher")
-    async with _connected(connection, topic, GROUP) as kafka:
-        places = [TopicPartition(topic.name, p) for p in range(topic.partitions)]
+    async def watch() -> None:
         while True:
             offsets = await committed_offsets(kafka, GROUP, places)
             seen.append(tuple(offsets[place] or 0 for place in places))
             await asyncio.sleep(0.02)
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield seen
+    finally:
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        await kafka.stop()
 
 
 def numbered(topic: Topic, numbers: range) -> list[Outgoing]:
@@ -141,8 +148,6 @@ async def test_members_that_join_and_die_in_traffic_lose_nothing_and_commits_nev
     bus: KafkaBus, kafka_server: str
 ) -> None:
     topic = await fresh_topic(kafka_server, partitions=4)
-    commits: list[tuple[int, ...]] = []
-    watching = asyncio.create_task(watch_commits(kafka_server, topic, commits))
     first, second = Stage(bus, topic), Stage(bus, topic)
     told: set[bytes] = set()
 
@@ -150,7 +155,11 @@ async def test_members_that_join_and_die_in_traffic_lose_nothing_and_commits_nev
         while words := await line(process):
             told.add(words[2].encode())
 
-    async with first.running(), member(kafka_server, topic, "work") as other:
+    async with (
+        watched_commits(kafka_server, topic) as commits,
+        first.running(),
+        member(kafka_server, topic, "work") as other,
+    ):
         listening = asyncio.create_task(listen(other))
         await bus.send_all(numbered(topic, range(100)))
         await until(lambda: len(first.handled) >= 10)
@@ -163,8 +172,7 @@ async def test_members_that_join_and_die_in_traffic_lose_nothing_and_commits_nev
         async with second.running():
             await bus.send_all(numbered(topic, range(1_500, 2_000)))
             await until(lambda: len(first.values() | second.values() | told) == 2_000)
-    watching.cancel()
-    await asyncio.gather(watching, return_exceptions=True)
+    assert len(commits) > 20
     assert all(
         all(before <= after for before, after in zip(one, two, strict=True))
         for one, two in pairwise(commits)
@@ -198,29 +206,20 @@ async def test_a_standby_takes_over_also_after_idling_past_the_poll_interval(
 ) -> None:
     topic = await fresh_topic(kafka_server)
     times = KafkaTimes(session=2, heartbeat=0.2, hand_over=1, away=0.8)
-    async with open_kafka_bus(kafka_server, times=times) as bus:
+    async with open_kafka_bus(kafka_server, times=times) as bus, AsyncExitStack() as leaving:
+        await bus.send_all(letters(topic, "ab"))
+        active = await leaving.enter_async_context(bus.consume(topic, GROUP))
+        await active.commit((await take(active, 1))[0])
         async with bus.consume(topic, GROUP) as standby:
-            async with bus.consume(topic, GROUP) as active:
-                # Whoever is let in last holds nothing; make sure that it is the standby.
-                holder, idle = await holder_and_other(bus, topic, active, standby)
-                for _ in range(4):
-                    await holder.fetch(1, 0.4)
-                    if polls:
-                        assert not await idle.fetch(1, 0)
-                await bus.send(Outgoing(topic, "k", b"v"))
-                assert text_of(await take(holder, 1)) == "v"
-            if idle is standby:
-                assert text_of(await take(standby, 1)) == "v"
-
-
-async def holder_and_other(bus: KafkaBus, topic: Topic, one, other):  # type: ignore[no-untyped-def]
-    await bus.send(Outgoing(topic, "k", b"first"))
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            for holder, idle in ((one, other), (other, one)):
-                if records := await holder.fetch(1, 0.3):
-                    await holder.commit(records[0])
-                    return holder, idle
+            await active.commit((await take(active, 1))[0])
+            for _ in range(5):
+                await active.fetch(1, 0.4)
+                if polls:
+                    assert not await standby.fetch(1, 0)
+            await bus.send(Outgoing(topic, "k", b"c"))
+            (record,) = await take(active, 1)
+            await leaving.aclose()
+            assert await take(standby, 1) == [record]
 
 
 async def test_a_dependency_that_is_away_for_long_costs_no_partition(

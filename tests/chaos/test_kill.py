@@ -5,14 +5,14 @@ import random
 import sys
 
 from tests.pipeline.stories import FILLER, HIT, SUMMARY
-from tests.pipeline.timeline import Timeline
+from tests.pipeline.timeline import EmbeddedTimeline
 from tests.pipeline.wirewatch_process import until
 
 ROUNDS = 6
 
 
 async def test_killed_again_and_again_while_news_break_every_alert_arrives(
-    timeline: Timeline,
+    timeline: EmbeddedTimeline,
 ) -> None:
     moments = random.Random(7)
     wirewatch = timeline.wirewatch
@@ -42,7 +42,9 @@ async def test_killed_again_and_again_while_news_break_every_alert_arrives(
     assert not timeline.slack.holding("Nothing Troops")
 
 
-async def test_stopped_in_flight_it_finishes_and_exits_with_zero(timeline: Timeline) -> None:
+async def test_stopped_in_flight_it_finishes_and_exits_with_zero(
+    timeline: EmbeddedTimeline,
+) -> None:
     await timeline.wirewatch.start_ready()
     await timeline.publish("wire", "Troops", HIT, summary=SUMMARY)
     await timeline.expect("Troops")
@@ -50,7 +52,9 @@ async def test_stopped_in_flight_it_finishes_and_exits_with_zero(timeline: Timel
     assert timeline.wirewatch.logged("stopped; nothing is in flight")
 
 
-async def test_a_second_process_on_the_same_state_is_refused_by_name(timeline: Timeline) -> None:
+async def test_a_second_process_on_the_same_state_is_refused_by_name(
+    timeline: EmbeddedTimeline,
+) -> None:
     await timeline.wirewatch.start_ready()
     assert timeline.wirewatch.process is not None
     first = timeline.wirewatch.process.pid

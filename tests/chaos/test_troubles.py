@@ -13,7 +13,7 @@ from services.bus.port import Outgoing
 from services.bus.sqlite import open_bus
 from tests.pipeline.inboxes import MailInbox
 from tests.pipeline.stories import FILLER, HIT, SUMMARY
-from tests.pipeline.timeline import Timeline
+from tests.pipeline.timeline import EmbeddedTimeline
 from tests.pipeline.wirewatch_process import until
 
 
@@ -29,7 +29,7 @@ from tests.pipeline.wirewatch_process import until
     ],
 )
 async def test_a_feed_in_trouble_is_counted_and_read_again_when_it_is_well(
-    timeline: Timeline, mode: str, outcome: str
+    timeline: EmbeddedTimeline, mode: str, outcome: str
 ) -> None:
     wirewatch = timeline.wirewatch
     wirewatch.env = {**wirewatch.env, "WIREWATCH_FETCH_TIMEOUT_SECONDS": "1"}
@@ -52,7 +52,7 @@ async def test_a_feed_in_trouble_is_counted_and_read_again_when_it_is_well(
 
 
 async def test_a_page_that_is_not_html_is_matched_by_what_the_feed_says(
-    timeline: Timeline,
+    timeline: EmbeddedTimeline,
 ) -> None:
     await timeline.wirewatch.start_ready()
     await timeline.publish(
@@ -71,7 +71,7 @@ async def test_a_page_that_is_not_html_is_matched_by_what_the_feed_says(
     await timeline.expect_nothing_more()
 
 
-async def test_a_page_that_cannot_be_had_at_once_is_read_later(timeline: Timeline) -> None:
+async def test_a_page_that_cannot_be_had_at_once_is_read_later(timeline: EmbeddedTimeline) -> None:
     wirewatch = timeline.wirewatch
     wirewatch.env = {**wirewatch.env, "WIREWATCH_PAGE_RETRY_FIRST_SECONDS": "0.5"}
     await wirewatch.start_ready()
@@ -84,7 +84,9 @@ async def test_a_page_that_cannot_be_had_at_once_is_read_later(timeline: Timelin
     await timeline.expect_nothing_more()
 
 
-async def test_a_webhook_that_answers_500_gets_every_alert_in_the_end(timeline: Timeline) -> None:
+async def test_a_webhook_that_answers_500_gets_every_alert_in_the_end(
+    timeline: EmbeddedTimeline,
+) -> None:
     timeline.slack.answers.extend([500] * 5)
     await timeline.wirewatch.start_ready()
     await timeline.publish("wire", "First", HIT, summary=SUMMARY)
@@ -103,7 +105,9 @@ async def test_a_webhook_that_answers_500_gets_every_alert_in_the_end(timeline: 
     await timeline.expect_nothing_more()
 
 
-async def test_a_channel_in_trouble_delays_no_other(timeline: Timeline, mail: MailInbox) -> None:
+async def test_a_channel_in_trouble_delays_no_other(
+    timeline: EmbeddedTimeline, mail: MailInbox
+) -> None:
     wirewatch = timeline.wirewatch
     timeline.slack.answers.extend([500] * 1000)
     slack = {"id": "desk", "type": "slack", "webhook_url": {"env": "SLACK_TEST_URL"}}
@@ -145,7 +149,9 @@ async def test_a_channel_in_trouble_delays_no_other(timeline: Timeline, mail: Ma
     assert len(mail.received) == 1
 
 
-async def test_a_malformed_record_is_put_aside_and_the_rest_goes_on(timeline: Timeline) -> None:
+async def test_a_malformed_record_is_put_aside_and_the_rest_goes_on(
+    timeline: EmbeddedTimeline,
+) -> None:
     wirewatch = timeline.wirewatch
     await wirewatch.start_ready()
     rubbish = b'{"article_id": 7, "title": '
@@ -162,7 +168,7 @@ async def test_a_malformed_record_is_put_aside_and_the_rest_goes_on(timeline: Ti
 
 
 async def test_many_malformed_records_stop_the_matcher_and_nothing_is_skipped(
-    timeline: Timeline,
+    timeline: EmbeddedTimeline,
 ) -> None:
     wirewatch = timeline.wirewatch
     await wirewatch.start_ready()
@@ -190,7 +196,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 async def test_a_full_disk_is_waited_for_and_loses_nothing(
-    timeline: Timeline, small_disk: Path
+    timeline: EmbeddedTimeline, small_disk: Path
 ) -> None:
     wirewatch = timeline.wirewatch
     wirewatch.state = small_disk / "state"

@@ -1,14 +1,16 @@
 """One sender for each configured channel: they follow the configuration, not each other."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
 
-from services.notifier import worker
+from schemas.folder import ChannelSpec
+from services.notifier.channels import open_channel
 from services.notifier.channels.port import Channel
 from services.notifier.worker import SendingWorker, report_backlog
 from services.runtime.clock import utc_now
@@ -20,7 +22,7 @@ from services.store import written
 from services.store.database import Database
 from services.store.written import Kind
 from tests.notifier.alerts import NOW
-from tests.notifier.sending import ScriptedChannel, SendingDesk
+from tests.notifier.sending import ScriptedChannel, SendingDesk, SetClock
 from tests.notifier.slack_double import SlackDouble, slack_double
 from tests.servers.faults import FaultyDatabase
 from tests.servers.patience import until
@@ -38,7 +40,7 @@ class Office:
 
     def __post_init__(self) -> None:
         self.health = Health(self.metrics)
-        self.desk = SendingDesk(self.database)
+        self.desk = SendingDesk(self.database, SetClock(utc_now()))
 
     async def configure(self, **channels: str) -> None:
         """Slack channels by name, each with the variable that holds its address."""
@@ -156,12 +158,11 @@ async def test_a_channel_that_raises_is_visible_and_stops_no_other(
 ) -> None:
     broken = ScriptedChannel()
     broken.answers.append(BrokenError("hooks.example/SECRET"))
-    real = worker.open_channel
 
-    def opened(spec: object, *args: object, **kwargs: object) -> Channel:
-        return broken if getattr(spec, "id", "") == "broken" else real(spec, *args, **kwargs)  # type: ignore[arg-type]
+    def opened(spec: ChannelSpec, env: Mapping[str, str], *, timeout: float) -> Channel:
+        return broken if spec.id == "broken" else open_channel(spec, env, timeout=timeout)
 
-    monkeypatch.setattr(worker, "open_channel", opened)
+    monkeypatch.setattr("services.notifier.worker.open_channel", opened)
     await office.configure(broken="SLACK_ONE", night="SLACK_TWO")
     with capture_logs() as logs:
         async with office.at_work():
@@ -226,7 +227,8 @@ async def test_a_channel_that_left_the_configuration_is_sent_nothing_until_it_is
 
 async def test_the_backlog_is_measured(office: Office) -> None:
     await office.queue("a", "b")
-    await report_backlog(office.database, office.metrics, lambda: NOW.replace(year=2027))
+    year_later = office.desk.clock() + timedelta(days=365)
+    await report_backlog(office.database, office.metrics, lambda: year_later)
     value = office.metrics.registry.get_sample_value
     assert value("wirewatch_deliveries_pending") == 2
     assert value("wirewatch_deliveries_oldest_pending_seconds") == 365 * 86_400

@@ -8,7 +8,7 @@ import pytest
 from tests.pipeline.inboxes import MailInbox, SlackInbox, mail_inbox, slack_inbox
 from tests.pipeline.newsroom_desk import NewsroomDesk, running_newsroom
 from tests.pipeline.stories import REFERENCE
-from tests.pipeline.timeline import Timeline
+from tests.pipeline.timeline import EmbeddedTimeline
 from tests.pipeline.wirewatch_process import WirewatchProcess, wirewatch_process
 
 
@@ -59,6 +59,8 @@ async def wirewatch(
 
 
 @pytest.fixture
-def timeline(newsroom: NewsroomDesk, wirewatch: WirewatchProcess, slack: SlackInbox) -> Timeline:
+def timeline(
+    newsroom: NewsroomDesk, wirewatch: WirewatchProcess, slack: SlackInbox
+) -> EmbeddedTimeline:
     """The timeline over all of it."""
-    return Timeline(newsroom, wirewatch, slack)
+    return EmbeddedTimeline(newsroom, wirewatch, slack)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.stories import REFERENCE
-from tests.pipeline.timeline import Timeline
+from tests.pipeline.timeline import EmbeddedTimeline
 
 SOURCE = Path(__file__).parents[2].parent / "shared" / "data" / "source-article.txt"
 FORMS = ("label", "strong", "two_lines", "link")
@@ -22,7 +22,7 @@ ONLY_IN_LINKS = (
 
 @pytest.mark.skipif(not SOURCE.exists(), reason="the source article is not beside the project")
 async def test_the_reference_rule_alerts_once_and_rules_for_its_links_never(
-    timeline: Timeline,
+    timeline: EmbeddedTimeline,
 ) -> None:
     rules = [
         {"id": f"link-{n}", "name": f"Words of a link {n}", "query": query}

@@ -1,18 +1,21 @@
 """A test as a timeline: publish, expect in order with deadlines, and prove absence."""
 
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from tests.pipeline.inboxes import SlackInbox
 from tests.pipeline.newsroom_desk import NewsroomDesk
-from tests.pipeline.wirewatch_process import WirewatchProcess, until
+from tests.pipeline.wirewatch_process import Installation, WirewatchProcess, until
+
+InstallationT = TypeVar("InstallationT", bound=Installation)
 
 
 @dataclass(slots=True)
-class Timeline:
+class Timeline(Generic[InstallationT]):
     """What is published in a newsroom, and what arrives in a Slack channel."""
 
     newsroom: NewsroomDesk
-    wirewatch: WirewatchProcess
+    wirewatch: InstallationT
     slack: SlackInbox
     published: set[str] = field(default_factory=set)
     expected: int = 0
@@ -44,4 +47,22 @@ class Timeline:
     async def at_rest(self) -> bool:
         """Whether every feed was polled since its last change, and all of it is worked off."""
         state = await self.newsroom.state()
-        return bool(state["all_polled"]) and await self.wirewatch.handled(self.published)
+        handled: bool = await self.wirewatch.handled(self.published)
+        return bool(state["all_polled"]) and handled
+
+    async def polled_again(self, times: int) -> None:
+        """Wait until a feed has been polled so many times more, from where it stands."""
+        before = await self.newsroom.visits()
+
+        async def often() -> bool:
+            visits = await self.newsroom.visits()
+            return sum(v["path"].startswith("/feeds/") for v in visits[len(before) :]) >= times
+
+        await until(often, f"{times} more polls")
+
+    async def articles_since_start(self, count: int) -> None:
+        """Wait until so many revisions have been published since the installation started."""
+        await self.wirewatch.until_metric("wirewatch_articles_total", count)
+
+
+EmbeddedTimeline = Timeline[WirewatchProcess]

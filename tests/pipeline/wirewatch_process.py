@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import aiohttp
 import yaml
@@ -43,6 +44,22 @@ async def until(
                 await asyncio.sleep(0.05)
     except TimeoutError:
         raise AssertionError(f"waited {within:g} s in vain for {what}") from None
+
+
+class Installation(Protocol):
+    """What a timeline asks of an installation, whichever way it runs."""
+
+    def write(self, name: str, content: object) -> None:
+        """Write a file of the operator's folder."""
+
+    async def start_ready(self) -> None:
+        """Start; return when every part is ready and every feed has been looked at."""
+
+    async def until_metric(self, name: str, at_least: float, **labels: str) -> None:
+        """Wait until a metric has grown by so much since the start."""
+
+    async def handled(self, urls: set[str]) -> bool:
+        """Whether these articles are on the bus, and nothing is left to do behind them."""
 
 
 @dataclass(slots=True)
@@ -127,7 +144,7 @@ class WirewatchProcess:
         """Whether these articles are on the bus, and nothing is left to do behind them."""
         async with open_bus(self.state / "bus.sqlite") as bus:
             records = await bus.tail(ARTICLES, 10_000)
-            if not urls <= {_url_of(record.value) for record in records}:
+            if not urls <= {url_of(record.value) for record in records}:
                 return False
             if (await bus.lag(ARTICLES, MATCHER_GROUP)).records:
                 return False
@@ -181,7 +198,8 @@ async def wirewatch_process(folder: Path) -> AsyncIterator[WirewatchProcess]:
                 await installation.kill()
 
 
-def _url_of(value: bytes | None) -> str | None:
+def url_of(value: bytes | None) -> str | None:
+    """The URL of the article in a record; None if there is no article in it."""
     try:
         return Article.decode(value).url
     except Exception:

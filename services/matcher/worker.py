@@ -1,0 +1,299 @@
+"""The matcher as a Faust worker: a member of the matchers' group on `articles`.
+
+Decides which offsets Faust may commit and from where it reads; what becomes of a record is
+decided in `services.bus.loop`, what counts as progress in `progress`. Records are sent
+through the bus, which confirms each of them, and never through Faust's producer.
+
+What of Faust 0.15 and aiokafka 0.14 is not relied on, and why:
+
+- Faust's acknowledgements. A record whose agent failed or was cancelled counts as
+  acknowledged, and so does one that is skipped in a rebalance; gaps are committed over. Only
+  what `Progress` has seen finished, without a gap, is committed.
+- aiokafka's offset reset, which hides lost records, and its lookup of committed offsets, which
+  takes a coordinator's error for "never committed". Positions are sought explicitly.
+- Its rule that a member which does not fetch is put out (aiokafka #1187). A worker without
+  partitions never fetches, so it shows that it is there in another way.
+- Settings from environment variables such as STREAM_WAIT_EMPTY, which would go before ours.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, assert_never
+
+import structlog
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError  # type: ignore[import-untyped]
+from aiokafka.errors import OffsetOutOfRangeError as FetchedOutOfRangeError
+from faust import App
+from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
+from faust.types import TP, Message, StreamT
+from faust.types.settings import Settings as FaustSettings
+from mode.threads import WorkerThread
+
+from schemas.topics import ARTICLES, MATCHER_GROUP
+from services.bus.kafka_connection import KafkaTimes
+from services.bus.kafka_offsets import committed_offsets
+from services.bus.loop import OneByOne, Stopped
+from services.bus.port import OffsetOutOfRangeError, Record
+from services.matcher.progress import Leave, Missing, Progress, Take
+from services.runtime.lifecycle import StopForGoodError, until_stopped
+
+log = structlog.get_logger()
+
+COMMIT_SECONDS = 1.0  # how much is repeated after a crash
+BUFFERED_RECORDS = 100  # a record may have 900 kB
+LEAVING_SECONDS = 15.0  # below the grace that `run_parts` gives
+_SEEK_RETRY_SECONDS = 0.3
+_FETCH_BYTES = 1_048_576
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+Assigned = Callable[[Iterable[int]], None]
+
+
+class RecordsMissingError(StopForGoodError):
+    """Records of a partition were not delivered; nothing after them is committed."""
+
+
+async def run_worker(servers: str, one: OneByOne, times: KafkaTimes, assigned: Assigned) -> None:
+    """Work on `articles` until `one.stop` is set; then finish the record in flight and commit.
+
+    `assigned` is told the partitions after each rebalance. Raises StopForGoodError when
+    Faust or the stage has given up; what was not finished is not committed then, and the
+    process should end: a Faust app that has crashed cannot be trusted to leave its group.
+    """
+    with suppress(Stopped):
+        # Faust waits silently for a topic that is not there.
+        await one.insist(partial(one.bus.lag, ARTICLES, MATCHER_GROUP))
+        app = _App(servers, times, assigned)
+        agent = _Agent(app, one)
+        app.agent(app.articles, name="matcher", concurrency=1)(agent.work)
+        try:
+            await app.start()
+            await until_stopped(app.wait_until_stopped(), one.stop)
+        finally:
+            await _leave(app)
+        if app.crash_reason is not None:
+            raise _farewell(app.crash_reason) from app.crash_reason
+
+
+async def _leave(app: "_App") -> None:
+    stopping = asyncio.ensure_future(app.stop())
+    await asyncio.wait({stopping}, timeout=LEAVING_SECONDS)
+    if not stopping.done():
+        log.warning("Kafka does not take the last commit; those records will be repeated")
+        return
+    stopping.result()
+
+
+def _farewell(error: BaseException) -> StopForGoodError:
+    if isinstance(error, StopForGoodError):
+        return error
+    return StopForGoodError(
+        f"the matcher's Kafka worker has failed ({type(error).__name__}: {error}); nothing that "
+        "was not finished is committed; start it again"
+    )
+
+
+class _Agent:
+    """Hands one record after another to the stage, and never fails as Faust sees it."""
+
+    def __init__(self, app: "_App", one: OneByOne) -> None:
+        self._app = app
+        self._one = one
+
+    async def work(self, stream: StreamT[bytes]) -> None:
+        """The agent: raw bytes in, nothing out."""
+        async for event in stream.events():
+            await self._take(event.message)
+
+    async def _take(self, message: Message) -> None:
+        # What is left here is not finished, and so it is read again.
+        if self._one.stop.is_set() or self._app.should_stop:
+            return
+        try:
+            if self._is_next(message):
+                await self._one.process(record_of(message))
+                self._app.progress.finished(message.partition, message.offset)
+        except Stopped:
+            return
+        except Exception as error:
+            # Not raised: Faust would start the agent again, with the next record.
+            await self._app.crash(error)
+
+    def _is_next(self, message: Message) -> bool:
+        match self._app.progress.arrived(message.partition, message.offset):
+            case Take():
+                return True
+            case Leave():
+                return False
+            case Missing(expected):
+                raise RecordsMissingError(
+                    f"{message.topic}, partition {message.partition}: offset {message.offset} "
+                    f"came where {expected} was expected, and nothing from there on is "
+                    "committed. Start the matcher again to read it once more; if that does not "
+                    "help, the topic itself has lost these records, and the group's offset must "
+                    "be set behind them with kafka-consumer-groups.sh --reset-offsets"
+                )
+            case arrival:
+                assert_never(arrival)
+
+
+def record_of(message: Message) -> Record:
+    """A message as Faust gives it, as the port has it."""
+    return Record(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=(message.key or b"").decode(errors="replace"),
+        value=message.value,
+        headers=dict(message.headers or ()),
+        written_at=_EPOCH + timedelta(seconds=message.timestamp),
+    )
+
+
+class _Settings(FaustSettings):
+    def getenv(self, env_name: str) -> Any:
+        return None
+
+
+class _App(App):
+    """A Faust app with one topic and its own way to read and commit it."""
+
+    Settings = _Settings
+
+    def __init__(self, servers: str, times: KafkaTimes, assigned: Assigned) -> None:
+        super().__init__(
+            MATCHER_GROUP,
+            broker=[f"kafka://{server}" for server in servers.split(",")],
+            broker_client_id="wirewatch-matcher",
+            broker_session_timeout=times.session,
+            broker_heartbeat_interval=times.heartbeat,
+            broker_rebalance_timeout=times.hand_over + times.session,
+            broker_max_poll_interval=times.away,
+            broker_commit_interval=COMMIT_SECONDS,
+            consumer_auto_offset_reset="none",
+            consumer_max_fetch_size=_FETCH_BYTES,
+            stream_buffer_maxsize=BUFFERED_RECORDS,
+            stream_wait_empty=True,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            web_enabled=False,
+            autodiscover=False,
+        )
+        self.progress = Progress()
+        self.articles = self.topic(
+            ARTICLES.name,
+            key_type=bytes,
+            value_type=bytes,
+            key_serializer="raw",
+            value_serializer="raw",
+        )
+        self._assigned = assigned
+
+    def on_rebalance_end(self) -> None:
+        """Called when reading goes on after a rebalance."""
+        super().on_rebalance_end()
+        self._assigned(sorted(tp.partition for tp in self.consumer.assignment()))
+
+    def _create_directories(self) -> None:
+        """No tables, no folder."""
+
+    def _new_transport(self) -> Transport:
+        return _Transport(self.conf.broker_consumer, self)
+
+
+class _Consumer(Consumer):
+    """Commits what `Progress` says, and nothing else."""
+
+    app: _App
+    _thread: "_Thread"
+
+    def _new_consumer_thread(self) -> "_Thread":
+        return _Thread(self, loop=self.loop, beacon=self.beacon, Worker=_Daemon)
+
+    async def on_partitions_assigned(self, assigned: set[TP], generation_id: int = 0) -> None:
+        self.app.progress.forget()
+        await super().on_partitions_assigned(assigned, generation_id)
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        positions = await super().seek_to_committed()
+        self.app.progress.start({tp.partition: offset for tp, offset in positions.items()})
+        return positions
+
+    def _filter_committable_offsets(self, tps: Iterable[TP]) -> dict[TP, int]:
+        super()._filter_committable_offsets(tps)  # keeps Faust's own books short
+        due = {TP(ARTICLES.name, p): offset for p, offset in self.app.progress.due().items()}
+        return {tp: offset for tp, offset in due.items() if self._should_commit(tp, offset)}
+
+    async def _wait_next_records(self, timeout: float) -> Any:
+        if not self._get_active_partitions():
+            await self._thread.show_life()
+        return await super()._wait_next_records(timeout)
+
+
+class _Thread(AIOKafkaConsumerThread):
+    """Reads from where the group has committed, and from nowhere else."""
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        positions: Mapping[TP, int] = await self.call_thread(self._seek_to_committed)
+        return positions
+
+    async def _seek_to_committed(self) -> Mapping[TP, int]:
+        while True:
+            try:
+                return await self._seek()
+            except KafkaError as error:
+                log.warning("looking up committed offsets again", error=repr(error))
+                await asyncio.sleep(_SEEK_RETRY_SECONDS)
+
+    async def _seek(self) -> Mapping[TP, int]:
+        kafka = self._ensure_consumer()
+        partitions = kafka.assignment()
+        committed = await committed_offsets(kafka, MATCHER_GROUP, partitions)
+        new = [tp for tp, offset in committed.items() if offset is None]
+        positions = {TP(*tp): offset for tp, offset in committed.items() if offset is not None}
+        positions |= await kafka.beginning_offsets(new) if new else {}
+        for tp, offset in positions.items():
+            kafka.seek(tp, offset)
+        return positions
+
+    async def _fetch_records(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return await super()._fetch_records(*args, **kwargs)
+        except NoOffsetForPartitionError:
+            return {}  # aiokafka has not seen yet that the position was or will be sought
+        except FetchedOutOfRangeError as error:
+            raise await self._out_of_range(error.args[0]) from None
+
+    async def _out_of_range(self, positions: Mapping[Any, int]) -> OffsetOutOfRangeError:
+        ((tp, position),) = positions.items()
+        kafka = self._ensure_consumer()
+        first, end = await kafka.beginning_offsets([tp]), await kafka.end_offsets([tp])
+        return OffsetOutOfRangeError(
+            f"{MATCHER_GROUP} is at offset {position} of {tp.topic}, partition {tp.partition}, "
+            f"which holds {first[tp]} up to {end[tp]}: records were deleted before they were "
+            "read or the topic was replaced; find out which, then set the group's offset with "
+            "kafka-consumer-groups.sh --reset-offsets"
+        )
+
+    async def show_life(self) -> None:
+        """Count as fetching without fetching."""
+        await self.call_thread(self._show_life)
+
+    async def _show_life(self) -> None:
+        with self._ensure_consumer()._subscription.fetch_context():
+            pass
+
+
+class _Transport(Transport):
+    Consumer = _Consumer
+
+
+class _Daemon(WorkerThread):
+    """A thread that does not keep the process when Kafka is away at the end."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.daemon = True
