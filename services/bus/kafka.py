@@ -30,7 +30,7 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import (  # type: ign
 
 from schemas.topics import Topic
 from services.bus import kafka_reader as reader
-from services.bus.kafka_connection import KafkaConnection, KafkaTimes, partitions_of
+from services.bus.kafka_connection import KafkaConnection, KafkaTimes, partitions_of, slow_down
 from services.bus.kafka_consumer import FETCH_BYTES, KafkaConsumer
 from services.bus.kafka_sender import KafkaSender
 from services.bus.port import Consumer, Lag, Outgoing, Record
@@ -80,6 +80,7 @@ class KafkaBus:
     async def consume(self, topic: Topic, group: str) -> AsyncIterator[Consumer]:
         """See the port. Returns before the group has let the new member in."""
         kafka = _member(self._connection, group)
+        slow_down(kafka._client)
         consumer = KafkaConsumer(kafka, self._connection, topic, group)
         try:
             with self._connection.explaining(f"joining {group} to read {topic.name}"):

@@ -8,8 +8,10 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]
+from aiokafka.client import AIOKafkaClient  # type: ignore[import-untyped]
 from aiokafka.errors import (  # type: ignore[import-untyped]
     CommitFailedError,
     IllegalGenerationError,
@@ -23,6 +25,9 @@ from aiokafka.structs import TopicPartition  # type: ignore[import-untyped]
 from schemas.topics import Topic
 from services.bus.errors import FencedError
 from services.bus.port import BusUnavailableError
+
+
+_PAUSE_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +98,22 @@ async def partitions_of(
     if not partitions:
         raise no_such_topic(connection, topic)
     return [TopicPartition(topic.name, partition) for partition in sorted(partitions)]
+
+
+def slow_down(client: AIOKafkaClient) -> None:
+    """Pause after every vain attempt to reach the brokers.
+
+    aiokafka tries again at once where a partition has no leader: some thousand times a
+    second, each with a line in the log.
+    """
+    update = client._metadata_update
+
+    async def update_or_pause(*arguments: Any) -> Any:
+        if not (updated := await update(*arguments)):
+            await asyncio.sleep(_PAUSE_SECONDS)
+        return updated
+
+    client._metadata_update = update_or_pause
 
 
 def no_such_topic(connection: KafkaConnection, topic: Topic) -> BusUnavailableError:

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]
 from aiokafka.structs import TopicPartition  # type: ignore[import-untyped]
 
 from schemas.topics import Topic
-from services.bus.kafka_connection import KafkaConnection, partitions_of
+from services.bus.kafka_connection import KafkaConnection, partitions_of, slow_down
 from services.bus.kafka_consumer import FETCH_BYTES, FetchedOutOfRangeError, record_of
 from services.bus.kafka_hearing import Hearing
 from services.bus.kafka_offsets import committed_offsets
@@ -52,6 +52,7 @@ async def _connected(
         auto_offset_reset="none",
         max_partition_fetch_bytes=fetch_bytes,
     )
+    slow_down(kafka._client)
     try:
         with connection.explaining(f"opening {topic.name}"):
             async with asyncio.timeout(connection.times.answer):

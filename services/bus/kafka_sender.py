@@ -18,7 +18,7 @@ import structlog
 from aiokafka import AIOKafkaProducer  # type: ignore[import-untyped]
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError  # type: ignore[import-untyped]
 
-from services.bus.kafka_connection import KafkaConnection, no_such_topic
+from services.bus.kafka_connection import KafkaConnection, no_such_topic, slow_down
 from services.bus.port import Outgoing
 from services.bus.record_size import RecordTooLargeError, refuse_too_large
 from services.runtime.clock import Clock
@@ -102,6 +102,7 @@ class KafkaSender:
             max_batch_size=BATCH_BYTES,
             max_request_size=REQUEST_BYTES,
         )
+        slow_down(producer.client)
         try:
             async with asyncio.timeout(self._connection.times.answer):
                 await producer.start()

@@ -22,11 +22,15 @@ async def _publish(timeline: Timeline[Watch], name: str, count: int) -> list[str
     return titles
 
 
-async def _all_told(timeline: Timeline[Watch], titles: list[str]) -> None:
+async def _all_there(timeline: Timeline[Watch], titles: list[str]) -> None:
     async def all_there() -> bool:
         return all(timeline.slack.holding(f"|{title}>") for title in titles)
 
     await until(all_there, "every alert", within=120)
+
+
+async def _all_told(timeline: Timeline[Watch], titles: list[str]) -> None:
+    await _all_there(timeline, titles)
     await until(timeline.at_rest, "rest", within=120)
     assert not timeline.slack.holding("Nothing of")
 
@@ -62,7 +66,7 @@ async def test_a_judge_stopped_past_the_session_time_out_and_continued_judges_no
         stack.signal(name, signal.SIGSTOP)
         during = await _publish(timeline, f"While {name} sleeps", 2)
         # The other one takes over the judging when the group has noticed.
-        await _all_told(timeline, during)
+        await _all_there(timeline, during)
         stack.signal(name, signal.SIGCONT)
         after = await _publish(timeline, f"After {name} woke", 2)
         await _all_told(timeline, after)

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,12 @@ from services.config.apply import Applied, apply_folder
 from services.config.folder import Broken
 from services.config.plan import PruneRefused
 from services.store import feeds, outbox, written
-from services.store.database import Database, DatabaseUnavailableError, open_database
+from services.store.database import (
+    Database,
+    DatabaseUnavailableError,
+    open_database,
+    sqlite_url,
+)
 from services.store.feeds import FeedState
 from services.store.written import Kind
 from tests.config.written_folder import Files, write
@@ -146,7 +150,7 @@ async def test_removing_too_much_is_refused_whole_and_done_with_prune(
     assert isinstance(await installation.apply(fewer, prune=True), Applied)
     assert (await installation.announced())[len(before) :] == [
         *("-c", "-d", "-e", "-f"),
-        *("a 2", "g 1", "manifest 2/3"),
+        *("g 1", "a 2", "manifest 2/3"),
     ]
 
 
@@ -208,15 +212,15 @@ async def test_an_outage_leaves_all_or_nothing_and_the_next_apply_makes_it_whole
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-async def two_processes(
-    request: pytest.FixtureRequest, tmp_path: Path
-) -> AsyncIterator[tuple[Database, Database]]:
+def shared_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
-        url = f"sqlite:///{tmp_path / 'shared.sqlite'}"
-    else:
-        url = str(request.getfixturevalue("postgres_url"))
-    opened = partial(open_database, url)
-    async with opened() as one, opened() as two:
+        return sqlite_url(tmp_path / "shared.sqlite")
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+async def two_processes(shared_url: str) -> AsyncIterator[tuple[Database, Database]]:
+    async with open_database(shared_url) as one, open_database(shared_url) as two:
         yield one, two
 
 

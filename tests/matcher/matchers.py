@@ -195,7 +195,7 @@ class Desk:
 @asynccontextmanager
 async def matcher_desk(servers: str, folder: Path) -> AsyncIterator[Desk]:
     """A desk on fresh topics; its matchers are killed in the end."""
-    await _fresh_topics(servers)
+    await fresh_topics(servers)
     async with open_kafka_bus(servers) as bus, aiohttp.ClientSession() as client:
         desk = Desk(servers, folder, bus, client)
         try:
@@ -205,7 +205,8 @@ async def matcher_desk(servers: str, folder: Path) -> AsyncIterator[Desk]:
                 await matcher.end(signal.SIGKILL)
 
 
-async def _fresh_topics(servers: str, topics: Sequence[Topic] = TOPICS) -> None:
+async def fresh_topics(servers: str, topics: Sequence[Topic] = TOPICS) -> None:
+    """All declared topics, empty; those among `topics` as they are there."""
     admin = AIOKafkaAdminClient(bootstrap_servers=servers)
     await admin.start()
     try:
@@ -214,7 +215,8 @@ async def _fresh_topics(servers: str, topics: Sequence[Topic] = TOPICS) -> None:
             await admin.delete_topics(sorted(present))
     finally:
         await admin.close()
-    await create_topics(servers, topics)
+    given = {topic.name: topic for topic in topics}
+    await create_topics(servers, [given.get(topic.name, topic) for topic in TOPICS])
 
 
 def _environment(servers: str) -> dict[str, str]:

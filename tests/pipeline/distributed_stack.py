@@ -198,7 +198,9 @@ class Watch:
         )
 
     async def _get(self, url: str) -> tuple[int, str]:
-        with suppress(aiohttp.ClientError):
-            async with self.newsroom.client.get(url) as response:
+        # A process that was stopped by a signal accepts connections and never answers.
+        patience = aiohttp.ClientTimeout(total=5)
+        with suppress(aiohttp.ClientError, TimeoutError):
+            async with self.newsroom.client.get(url, timeout=patience) as response:
                 return response.status, await response.text()
         return 0, ""

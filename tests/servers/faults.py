@@ -25,12 +25,16 @@ class FaultyDatabase(Database):
 
     def __init__(self, real: Database, *fails: int, after_commit: bool = False) -> None:
         self._real = real
-        self._fails = fails
-        self._after_commit = after_commit
-        self._number = 0
+        self.fail(*fails, after_commit=after_commit)
         self.away = False
         self.fail_writes = False
         self.error: Exception = DatabaseUnavailableError("the database is away")
+
+    def fail(self, *fails: int, after_commit: bool = False) -> None:
+        """Let these writing transactions fail, counted from now on."""
+        self._fails = fails
+        self._after_commit = after_commit
+        self._number = 0
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
