@@ -22,7 +22,6 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-import structlog
 from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import (  # type: ignore[import-untyped]
     StickyPartitionAssignor,
@@ -30,15 +29,17 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import (  # type: ign
 
 from schemas.topics import Topic
 from services.bus import kafka_reader as reader
-from services.bus.kafka_connection import KafkaConnection, KafkaTimes, partitions_of, slow_down
+from services.bus.kafka_connection import (
+    KafkaConnection,
+    KafkaTimes,
+    disconnect,
+    partitions_of,
+    slow_down,
+)
 from services.bus.kafka_consumer import FETCH_BYTES, KafkaConsumer
 from services.bus.kafka_sender import KafkaSender
 from services.bus.port import Consumer, Lag, Outgoing, Record
 from services.runtime.clock import Clock, utc_now
-
-log = structlog.get_logger()
-
-_LEAVING_SECONDS = 3.0
 
 
 @asynccontextmanager
@@ -91,7 +92,7 @@ class KafkaBus:
             yield consumer
         finally:
             consumer.leave()
-            await _leave(kafka)
+            await disconnect(kafka)
 
     def follow(self, topic: Topic) -> AsyncGenerator[Sequence[Record] | None, None]:
         """See the port. Close it with `aclosing`. Partitions added later are not followed."""
@@ -124,14 +125,3 @@ def _member(connection: KafkaConnection, group: str) -> AIOKafkaConsumer:
         rebalance_timeout_ms=int((times.hand_over + times.session) * 1000),
         max_poll_interval_ms=int(times.away * 1000),
     )
-
-
-async def _leave(kafka: AIOKafkaConsumer) -> None:
-    """Leave the group, if it can be done soon, and disconnect."""
-    stopping = asyncio.ensure_future(kafka.stop())
-    await asyncio.wait({stopping}, timeout=_LEAVING_SECONDS)
-    # A rebalance that waits for another member would keep this one as long. Cut off, it is
-    # still a member for the others until its session is over.
-    await kafka._client.close()
-    if isinstance(error := (await asyncio.gather(stopping, return_exceptions=True))[0], Exception):
-        log.warning("left a group in disorder", error=str(error))

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import structlog
 from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]
 from aiokafka.client import AIOKafkaClient  # type: ignore[import-untyped]
 from aiokafka.errors import (  # type: ignore[import-untyped]
@@ -26,8 +27,10 @@ from schemas.topics import Topic
 from services.bus.errors import FencedError
 from services.bus.port import BusUnavailableError
 
+log = structlog.get_logger()
 
 _PAUSE_SECONDS = 0.25
+_LEAVING_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,22 @@ def slow_down(client: AIOKafkaClient) -> None:
         return updated
 
     client._metadata_update = update_or_pause
+
+
+async def disconnect(kafka: AIOKafkaConsumer) -> None:
+    """Leave the group, if it can be done soon, and disconnect.
+
+    In a task of its own: where a broker is away, aiokafka's `stop` ends with the
+    cancellation of its own tasks, which would look like ours.
+    """
+    stopping = asyncio.ensure_future(kafka.stop())
+    await asyncio.wait({stopping}, timeout=_LEAVING_SECONDS)
+    # A rebalance that waits for another member would keep this one as long. Cut off, it is
+    # still a member for the others until its session is over.
+    await kafka._client.close()
+    await asyncio.gather(stopping, return_exceptions=True)
+    if not stopping.cancelled() and (error := stopping.exception()):
+        log.warning("disconnected from Kafka in disorder", error=str(error))
 
 
 def no_such_topic(connection: KafkaConnection, topic: Topic) -> BusUnavailableError:

@@ -190,7 +190,9 @@ class KafkaConsumer:
             committed = await committed_offsets(self._kafka, self._group, partitions)
             new = [one for one in partitions if committed[one] is None]
             earliest = await self._kafka.beginning_offsets(new) if new else {}
-            if rebalances == self._rebalances:
+            # For a moment, aiokafka has new partitions that it has not told yet.
+            told = self._kafka.assignment().issuperset(partitions)
+            if told and rebalances == self._rebalances:
                 for one in partitions:
                     first = earliest.get(one, 0)
                     self._kafka.seek(
@@ -238,7 +240,9 @@ class KafkaConsumer:
         )
 
     def _mine(self) -> list[TopicPartition]:
-        return [TopicPartition(self._topic, p) for p in self._holding.settled()]
+        assigned = self._kafka.assignment()
+        settled = (TopicPartition(self._topic, p) for p in self._holding.settled())
+        return [one for one in settled if one in assigned]
 
     def _place(self) -> dict[str, str]:
         return {"topic": self._topic, "group": self._group}

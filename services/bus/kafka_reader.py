@@ -10,11 +10,19 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]
+from aiokafka.errors import (  # type: ignore[import-untyped]
+    OffsetOutOfRangeError as FetchedOutOfRangeError,
+)
 from aiokafka.structs import TopicPartition  # type: ignore[import-untyped]
 
 from schemas.topics import Topic
-from services.bus.kafka_connection import KafkaConnection, partitions_of, slow_down
-from services.bus.kafka_consumer import FETCH_BYTES, FetchedOutOfRangeError, record_of
+from services.bus.kafka_connection import (
+    KafkaConnection,
+    disconnect,
+    partitions_of,
+    slow_down,
+)
+from services.bus.kafka_consumer import FETCH_BYTES, record_of
 from services.bus.kafka_hearing import Hearing
 from services.bus.kafka_offsets import committed_offsets
 from services.bus.port import Lag, OffsetOutOfRangeError, Record
@@ -59,7 +67,7 @@ async def _connected(
                 await kafka.start()
         yield kafka
     finally:
-        await kafka.stop()
+        await disconnect(kafka)
 
 
 @dataclass(slots=True)

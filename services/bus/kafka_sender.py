@@ -64,7 +64,7 @@ class KafkaSender:
             await asyncio.wait(self._unconfirmed, timeout=self._connection.times.answer)
         if self._producer is not None:
             self._give_up(self._producer)
-        await asyncio.gather(*self._given_up)
+        await asyncio.gather(*self._given_up, return_exceptions=True)
 
     async def _send(self, producer: AIOKafkaProducer, outgoing: Sequence[Outgoing]) -> None:
         queued: list[Confirmation] = []

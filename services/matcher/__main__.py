@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import structlog
 
@@ -55,10 +55,12 @@ def matcher_parts(
 
 
 def _teller(component: Component) -> Assigned:
-    def assigned(partitions: Iterable[int]) -> None:
-        numbers = list(partitions)
-        log.info("partitions assigned", partitions=numbers, topic=ARTICLES.name)
-        component.ready("" if numbers else "no partition is left for this one; it stands by")
+    def assigned(partitions: Sequence[int], existing: int) -> None:
+        log.info("partitions assigned", partitions=partitions, of=existing, topic=ARTICLES.name)
+        if existing:
+            component.ready("" if partitions else "no partition is left over; standing by")
+        else:
+            component.waiting(f"Kafka does not show the topic {ARTICLES.name} yet")
 
     return assigned
 

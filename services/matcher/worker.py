@@ -17,11 +17,11 @@ What of Faust 0.15 and aiokafka 0.14 is not relied on, and why:
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, assert_never
+from typing import Any
 
 import structlog
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError  # type: ignore[import-untyped]
@@ -37,7 +37,8 @@ from services.bus.kafka_connection import KafkaTimes
 from services.bus.kafka_offsets import committed_offsets
 from services.bus.loop import OneByOne, Stopped
 from services.bus.port import OffsetOutOfRangeError, Record
-from services.matcher.progress import Leave, Missing, Progress, Take
+from services.matcher.agent import Agent
+from services.matcher.progress import Progress
 from services.runtime.lifecycle import StopForGoodError, until_stopped
 
 log = structlog.get_logger()
@@ -46,20 +47,21 @@ COMMIT_SECONDS = 1.0  # how much is repeated after a crash
 BUFFERED_RECORDS = 100  # a record may have 900 kB
 LEAVING_SECONDS = 15.0  # below the grace that `run_parts` gives
 _SEEK_RETRY_SECONDS = 0.3
+# A broker that has just started gives out an empty share of topics it does not know yet; the
+# next look at its metadata mends that. Faust's default is five minutes.
+_METADATA_SECONDS = 5.0
+_ANSWER_SECONDS = 3.0  # so that the last commit and the leave fit into LEAVING_SECONDS
 _FETCH_BYTES = 1_048_576
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Assigned = Callable[[Iterable[int]], None]
-
-
-class RecordsMissingError(StopForGoodError):
-    """Records of a partition were not delivered; nothing after them is committed."""
+Assigned = Callable[[Sequence[int], int], None]
 
 
 async def run_worker(servers: str, one: OneByOne, times: KafkaTimes, assigned: Assigned) -> None:
     """Work on `articles` until `one.stop` is set; then finish the record in flight and commit.
 
-    `assigned` is told the partitions after each rebalance. Raises StopForGoodError when
+    `assigned` is told after each rebalance which partitions are ours, and how many the topic
+    has (0: the brokers do not know it yet). Raises StopForGoodError when
     Faust or the stage has given up; what was not finished is not committed then, and the
     process should end: a Faust app that has crashed cannot be trusted to leave its group.
     """
@@ -67,24 +69,42 @@ async def run_worker(servers: str, one: OneByOne, times: KafkaTimes, assigned: A
         # Faust waits silently for a topic that is not there.
         await one.insist(partial(one.bus.lag, ARTICLES, MATCHER_GROUP))
         app = _App(servers, times, assigned)
-        agent = _Agent(app, one)
-        app.agent(app.articles, name="matcher", concurrency=1)(agent.work)
+        agent = Agent(one, app.progress)
+        app.agent(app.articles, name="matcher", concurrency=1)(_working(agent))
         try:
             await app.start()
-            await until_stopped(app.wait_until_stopped(), one.stop)
+            await until_stopped(_first(app.wait_until_stopped(), agent.failed.wait()), one.stop)
         finally:
             await _leave(app)
-        if app.crash_reason is not None:
-            raise _farewell(app.crash_reason) from app.crash_reason
+        if error := agent.error or app.crash_reason:
+            raise _farewell(error) from error
+
+
+def _working(agent: Agent) -> Callable[[StreamT[bytes]], Awaitable[None]]:
+    async def work(stream: StreamT[bytes]) -> None:
+        async for event in stream.events():
+            await agent.take(record_of(event.message))
+
+    return work
+
+
+async def _first(*waits: Coroutine[Any, Any, object]) -> None:
+    """Wait until one of them is over."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 async def _leave(app: "_App") -> None:
+    """Commit what is finished and leave the group, if Kafka lets us."""
     stopping = asyncio.ensure_future(app.stop())
     await asyncio.wait({stopping}, timeout=LEAVING_SECONDS)
-    if not stopping.done():
-        log.warning("Kafka does not take the last commit; those records will be repeated")
-        return
-    stopping.result()
+    # An app that crashed cancels its own stop.
+    if not stopping.done() or stopping.cancelled() or stopping.exception():
+        log.warning("the last records are not committed and will be repeated")
 
 
 def _farewell(error: BaseException) -> StopForGoodError:
@@ -94,50 +114,6 @@ def _farewell(error: BaseException) -> StopForGoodError:
         f"the matcher's Kafka worker has failed ({type(error).__name__}: {error}); nothing that "
         "was not finished is committed; start it again"
     )
-
-
-class _Agent:
-    """Hands one record after another to the stage, and never fails as Faust sees it."""
-
-    def __init__(self, app: "_App", one: OneByOne) -> None:
-        self._app = app
-        self._one = one
-
-    async def work(self, stream: StreamT[bytes]) -> None:
-        """The agent: raw bytes in, nothing out."""
-        async for event in stream.events():
-            await self._take(event.message)
-
-    async def _take(self, message: Message) -> None:
-        # What is left here is not finished, and so it is read again.
-        if self._one.stop.is_set() or self._app.should_stop:
-            return
-        try:
-            if self._is_next(message):
-                await self._one.process(record_of(message))
-                self._app.progress.finished(message.partition, message.offset)
-        except Stopped:
-            return
-        except Exception as error:
-            # Not raised: Faust would start the agent again, with the next record.
-            await self._app.crash(error)
-
-    def _is_next(self, message: Message) -> bool:
-        match self._app.progress.arrived(message.partition, message.offset):
-            case Take():
-                return True
-            case Leave():
-                return False
-            case Missing(expected):
-                raise RecordsMissingError(
-                    f"{message.topic}, partition {message.partition}: offset {message.offset} "
-                    f"came where {expected} was expected, and nothing from there on is "
-                    "committed. Start the matcher again to read it once more; if that does not "
-                    "help, the topic itself has lost these records, and the group's offset must "
-                    "be set behind them with kafka-consumer-groups.sh --reset-offsets"
-                )
-            case arrival:
-                assert_never(arrival)
 
 
 def record_of(message: Message) -> Record:
@@ -175,6 +151,7 @@ class _App(App):
             broker_commit_interval=COMMIT_SECONDS,
             consumer_auto_offset_reset="none",
             consumer_max_fetch_size=_FETCH_BYTES,
+            consumer_metadata_max_age_ms=int(_METADATA_SECONDS * 1000),
             stream_buffer_maxsize=BUFFERED_RECORDS,
             stream_wait_empty=True,
             topic_allow_declare=False,
@@ -195,7 +172,8 @@ class _App(App):
     def on_rebalance_end(self) -> None:
         """Called when reading goes on after a rebalance."""
         super().on_rebalance_end()
-        self._assigned(sorted(tp.partition for tp in self.consumer.assignment()))
+        ours = sorted(tp.partition for tp in self.consumer.assignment())
+        self._assigned(ours, self.consumer.topic_partitions(ARTICLES.name) or 0)
 
     def _create_directories(self) -> None:
         """No tables, no folder."""
@@ -235,6 +213,23 @@ class _Consumer(Consumer):
 
 class _Thread(AIOKafkaConsumerThread):
     """Reads from where the group has committed, and from nowhere else."""
+
+    async def on_thread_stop(self) -> None:
+        leaving = asyncio.ensure_future(super().on_thread_stop())
+        await asyncio.wait({leaving}, timeout=_ANSWER_SECONDS)
+        # Without its connections aiokafka waits no longer for a coordinator that is away.
+        await self._ensure_consumer()._client.close()
+        await asyncio.gather(leaving, return_exceptions=True)
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        while True:
+            try:
+                async with asyncio.timeout(_ANSWER_SECONDS):
+                    return bool(await super()._commit(offsets))
+            except TimeoutError:
+                log.warning("Kafka does not take a commit", seconds=_ANSWER_SECONDS)
+                if self.app.should_stop:
+                    return False
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
         positions: Mapping[TP, int] = await self.call_thread(self._seek_to_committed)

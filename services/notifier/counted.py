@@ -5,6 +5,7 @@ from services.notifier.outcome import Reason
 from services.runtime.metrics import Metrics
 
 _GIVEN_UP_FOR = frozenset({Reason.REFUSED, Reason.INVALID_MESSAGE, Reason.EXPIRED})
+_TRIED_AGAIN_FOR = frozenset(Reason) - {Reason.INVALID_MESSAGE, Reason.EXPIRED}
 
 
 def judging_starts_at_zero(metrics: Metrics) -> None:
@@ -18,8 +19,9 @@ def judging_starts_at_zero(metrics: Metrics) -> None:
 def sending_starts_at_zero(metrics: Metrics, kind: str) -> None:
     """Show every series that sending on a channel of this kind can count."""
     metrics.deliveries.labels(kind, "delivered", "")
-    for reason in Reason:
-        outcome = "gave_up" if reason in _GIVEN_UP_FOR else "try_later"
-        metrics.deliveries.labels(kind, outcome, reason.value)
+    for reason in _GIVEN_UP_FOR:
+        metrics.deliveries.labels(kind, "gave_up", reason.value)
+    for reason in _TRIED_AGAIN_FOR:
+        metrics.deliveries.labels(kind, "try_later", reason.value)
     for stage in ("delivered", "total"):
         metrics.alert_latency.labels(stage)

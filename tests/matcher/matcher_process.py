@@ -16,10 +16,11 @@ from pathlib import Path
 
 from schemas.article import Article
 from schemas.message import MalformedMessageError
+from services.bus.kafka import open_kafka_bus
 from services.bus.kafka_connection import KafkaTimes
 from services.bus.loop import Handler
 from services.bus.port import Record
-from services.bus.shared import open_shared_bus
+from services.bus.shared import kafka_servers
 from services.matcher.__main__ import matcher_parts
 from services.matcher.assembly import match_stage
 from services.matcher.rules import RulesInForce
@@ -72,7 +73,8 @@ def main() -> int:
     times = replace(HASTY, away=options.away)
 
     async def assemble(process: Process) -> dict[str, Part]:
-        bus = await open_shared_bus(process)
+        opening = open_kafka_bus(kafka_servers(process.settings), times=times)
+        bus = await process.stack.enter_async_context(opening)
         rules = RulesInForce(process.metrics)
         stage = FailingStage(match_stage(bus, rules, process.metrics), options.memory)
         return matcher_parts(process, bus, rules, stage, times)

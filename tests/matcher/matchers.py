@@ -210,9 +210,14 @@ async def fresh_topics(servers: str, topics: Sequence[Topic] = TOPICS) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=servers)
     await admin.start()
     try:
-        present = set(await admin.list_topics()) & {topic.name for topic in TOPICS}
-        if present:
+        declared = {topic.name for topic in TOPICS}
+        if present := declared & set(await admin.list_topics()):
             await admin.delete_topics(sorted(present))
+
+        async def gone() -> bool:
+            return not declared & set(await admin.list_topics())
+
+        await until(gone, "the topics of the test before to be gone")
     finally:
         await admin.close()
     given = {topic.name: topic for topic in topics}

@@ -37,6 +37,7 @@ async def traffic(desk: Desk, title: str = "slow") -> AsyncIterator[None]:
         while not stop.is_set():
             await desk.publish([article(number, title)])
             number += 1
+            await asyncio.sleep(0.03)  # as many as one matcher can work off
 
     publishing = asyncio.create_task(publish())
     try:

@@ -109,12 +109,15 @@ async def test_news_of_a_configured_feed_are_published(office: Office) -> None:
 
 
 async def test_feeds_become_active_only_after_their_rules_are_broadcast(office: Office) -> None:
+    await office.configure(office.feed("other", "other"))
     async with office.at_work():
-        await office.configure(office.feed(), broadcast=False)
-        await office.until_told("poller: ready")  # it has looked
-        assert not office.desk.wire.polls()
+        await office.until_remembered("other")
+        await office.configure(office.feed("other", "other"), office.feed("wire"), broadcast=False)
+        # A poll takes a look at the configuration first.
+        await office.until_polled(5)
+        assert {path for path, _ in office.desk.wire.visits} == {"/feeds/other"}
         await office.broadcast()
-        await office.until_polled()
+        await office.until_remembered("wire")
 
 
 async def test_a_restart_goes_on_where_the_process_before_was(office: Office) -> None:
