@@ -4,15 +4,21 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
+import structlog
+
 from schemas.topics import Topic
-from services.bus.errors import BusFileError, BusInUseError
+from services.bus.errors import BusFileError, BusInUseError, FencedError
 from services.bus.loop import DeadLettered, Event, Handled, Handler, Recovered, Waiting, run_stage
 from services.bus.port import Bus, Lag, OffsetOutOfRangeError
 from services.runtime.clock import Clock, utc_now
 from services.runtime.health import Component
-from services.runtime.lifecycle import Part, StopForGoodError, until_stopped
+from services.runtime.lifecycle import Part, StopForGoodError, until_stopped, wait_for_stop
 from services.runtime.metrics import Metrics
 from services.runtime.process import Refresh
+
+log = structlog.get_logger()
+
+JOIN_AGAIN_SECONDS = 0.5
 
 Prepared = Callable[[], Awaitable[object]]
 
@@ -36,15 +42,18 @@ def stage_part(
     async def run(stop: asyncio.Event, component: Component) -> None:
         component.waiting(waits_for)
         await until_stopped(prepared(), stop)
-        if stop.is_set():
-            return
-        component.ready()
         metrics.dead_letters.labels(topic.name)
         on_event = reporter(topic, component, metrics)
-        try:
-            await run_stage(bus, topic, group, handler, on_event=on_event, stop=stop)
-        except (OffsetOutOfRangeError, BusFileError, BusInUseError) as error:
-            raise StopForGoodError(str(error)) from error
+        while not stop.is_set():
+            component.ready()
+            try:
+                await run_stage(bus, topic, group, handler, on_event=on_event, stop=stop)
+            except FencedError as error:
+                # Another member has the work now; what was not committed is its to do.
+                log.warning("overtaken; joining again", topic=topic.name, reason=str(error))
+                await wait_for_stop(stop, JOIN_AGAIN_SECONDS)
+            except (OffsetOutOfRangeError, BusFileError, BusInUseError) as error:
+                raise StopForGoodError(str(error)) from error
 
     return run
 

@@ -24,6 +24,7 @@ from schemas.topics import TOPICS, Topic
 from services.bus import sqlite_file as file
 from services.bus import sqlite_records as records
 from services.bus.port import BusUnavailableError, Consumer, Lag, Outgoing, Record
+from services.bus.record_size import refuse_too_large
 from services.bus.sqlite_consumer import (
     LOOK_AGAIN_SECONDS,
     Parts,
@@ -81,9 +82,14 @@ class SqliteBus:
         await self.send_all([outgoing])
 
     async def send_all(self, outgoing: Sequence[Outgoing]) -> None:
-        """See the port. Stores all or none; waits where any of the topics is too full."""
+        """See the port. Stores all or none; waits where any of the topics is too full.
+
+        Raises RecordTooLargeError for what Kafka would refuse: both ways behave alike.
+        """
         if not outgoing:
             return
+        for one in outgoing:
+            refuse_too_large(one)
         rows = [records.row_of(one, self._clock()) for one in outgoing]
         full = await self._append_unless_full(rows)
         if full is not None:

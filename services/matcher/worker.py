@@ -61,19 +61,21 @@ async def run_worker(servers: str, one: OneByOne, times: KafkaTimes, assigned: A
     """Work on `articles` until `one.stop` is set; then finish the record in flight and commit.
 
     `assigned` is told after each rebalance which partitions are ours, and how many the topic
-    has (0: the brokers do not know it yet). Raises StopForGoodError when
-    Faust or the stage has given up; what was not finished is not committed then, and the
-    process should end: a Faust app that has crashed cannot be trusted to leave its group.
+    has (0: the brokers do not know it yet). Raises StopForGoodError when Faust or the stage has
+    given up; what was not finished is not committed then, and the process should end: a Faust
+    app that has crashed cannot be trusted to leave its group.
     """
     with suppress(Stopped):
         # Faust waits silently for a topic that is not there.
         await one.insist(partial(one.bus.lag, ARTICLES, MATCHER_GROUP))
-        app = _App(servers, times, assigned)
+        app = MatcherApp(servers, times, assigned)
         agent = Agent(one, app.progress)
         app.agent(app.articles, name="matcher", concurrency=1)(_working(agent))
         try:
             await app.start()
             await until_stopped(_first(app.wait_until_stopped(), agent.failed.wait()), one.stop)
+        except Exception as error:
+            raise _farewell(error) from error
         finally:
             await _leave(app)
         if error := agent.error or app.crash_reason:
@@ -98,7 +100,7 @@ async def _first(*waits: Coroutine[Any, Any, object]) -> None:
             task.cancel()
 
 
-async def _leave(app: "_App") -> None:
+async def _leave(app: "MatcherApp") -> None:
     """Commit what is finished and leave the group, if Kafka lets us."""
     stopping = asyncio.ensure_future(app.stop())
     await asyncio.wait({stopping}, timeout=LEAVING_SECONDS)
@@ -110,6 +112,8 @@ async def _leave(app: "_App") -> None:
 def _farewell(error: BaseException) -> StopForGoodError:
     if isinstance(error, StopForGoodError):
         return error
+    if isinstance(error, OffsetOutOfRangeError):
+        return StopForGoodError(str(error))
     return StopForGoodError(
         f"the matcher's Kafka worker has failed ({type(error).__name__}: {error}); nothing that "
         "was not finished is committed; start it again"
@@ -134,7 +138,7 @@ class _Settings(FaustSettings):
         return None
 
 
-class _App(App):
+class MatcherApp(App):
     """A Faust app with one topic and its own way to read and commit it."""
 
     Settings = _Settings
@@ -185,7 +189,7 @@ class _App(App):
 class _Consumer(Consumer):
     """Commits what `Progress` says, and nothing else."""
 
-    app: _App
+    app: MatcherApp
     _thread: "_Thread"
 
     def _new_consumer_thread(self) -> "_Thread":

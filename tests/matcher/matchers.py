@@ -156,7 +156,7 @@ class Desk:
     async def apply(self, generation: int, *rules: WatchRule) -> None:
         """Broadcast a generation of rules."""
         manifest = RulesManifest(generation=generation, rules=len(rules))
-        messages = [*rules, manifest]
+        messages: list[WatchRule | RulesManifest] = [*rules, manifest]
         await self.bus.send_all([Outgoing(WATCH_RULES, m.key, m.encode()) for m in messages])
 
     async def publish(self, articles: Iterable[Article]) -> None:

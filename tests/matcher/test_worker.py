@@ -1,8 +1,15 @@
 """The matcher as a Faust worker, on a real Kafka, when all goes well or an article is bad."""
 
+import logging
+import sys
+
+import pytest
+
 from schemas.matches import ArticleMatches
 from schemas.topics import ARTICLES, ARTICLES_DLQ, MATCHES
+from services.bus.kafka_connection import KafkaTimes
 from services.bus.port import Outgoing
+from services.matcher.worker import MatcherApp
 from tests.matcher.matchers import REAL, Desk, article, rule, until
 
 
@@ -18,6 +25,8 @@ async def test_an_article_becomes_a_record_of_its_matches(desk: Desk) -> None:
     assert [match.rule_id for match in found.matches] == ["forces"]
     await desk.until_committed()
     assert await matcher.end() == 0
+    lines = matcher.log.read_text().splitlines()
+    assert all(line.startswith("{") for line in lines), "our way to log, whatever Faust prefers"
 
 
 async def test_nothing_is_matched_before_the_rules_are_known(desk: Desk) -> None:
@@ -62,3 +71,25 @@ async def test_too_many_bad_records_end_every_start_with_the_last_uncommitted(de
         assert "21 of the 100 records up to offset 20 are bad" in str(said["reason"])
         await desk.until_committed(behind=10)
         assert len(await desk.bus.tail(ARTICLES_DLQ, 100)) == 20
+
+
+def test_the_environment_does_not_change_how_faust_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {
+        "STREAM_WAIT_EMPTY": "false",
+        "PROCESSING_GUARANTEE": "exactly_once",
+        "BROKER_URL": "kafka://elsewhere",
+        "APP_VERSION": "2",
+    }.items():
+        monkeypatch.setenv(name, value)
+    conf = MatcherApp("one:1,two:2", KafkaTimes(), lambda *_: None).conf
+    assert conf.stream_wait_empty is True
+    assert conf.processing_guarantee.value == "at_least_once"
+    assert [str(url) for url in conf.broker] == ["kafka://one:1", "kafka://two:2"]
+    assert conf.id == "wirewatch-matcher"
+
+
+def test_a_faust_app_leaves_logging_and_arguments_alone() -> None:
+    root = logging.getLogger()
+    before = (root.level, list(root.handlers), list(sys.argv))
+    MatcherApp("one:1", KafkaTimes(), lambda *_: None).finalize()
+    assert (root.level, list(root.handlers), list(sys.argv)) == before
