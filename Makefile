@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo run stack kafka test lint types layers unit bench lock clean
+.PHONY: help demo run stack kafka test test-long lint types layers unit bench lock clean
 
 help: ## this list
 	@echo "Wirewatch: make TARGET [ARGS=…]"
@@ -22,7 +22,10 @@ stack: .venv/dev ## the distributed topology of docker-compose.yml as plain proc
 kafka: .venv/runtime ## one Kafka node on port 9092, without Docker (needs Java and Maven)
 	@$(BIN)/python deploy/kafka/node.py --folder var/kafka --port 9092 $(ARGS)
 
-test: lint types layers unit ## everything: lint, types, layers, unit, contract, pipeline and fault tests
+test: lint types layers unit ## lint, types, layers, unit, contract, pipeline and fault tests
+
+test-long: .venv/dev ## the fault tests that take long, on the distributed way
+	$(BIN)/pytest -n 2 --dist loadgroup -m slow $(ARGS)
 
 lint: .venv/dev ## ruff
 	$(BIN)/ruff check
@@ -35,7 +38,7 @@ layers: .venv/dev ## import-linter: who may import whom
 	$(BIN)/lint-imports
 
 unit: .venv/dev ## pytest (ARGS=tests/engine, ARGS="-k kill", …)
-	$(BIN)/pytest -n 3 --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n 3 --dist loadgroup -m "not slow" $(ARGS)
 
 bench: .venv/dev ## the benchmarks, one table each
 	$(BIN)/python -m bench $(ARGS)

@@ -55,12 +55,9 @@ def matcher_parts(
 
 
 def _teller(component: Component) -> Assigned:
-    def assigned(partitions: Sequence[int], existing: int) -> None:
-        log.info("partitions assigned", partitions=partitions, of=existing, topic=ARTICLES.name)
-        if existing:
-            component.ready("" if partitions else "no partition is left over; standing by")
-        else:
-            component.waiting(f"Kafka does not show the topic {ARTICLES.name} yet")
+    def assigned(partitions: Sequence[int]) -> None:
+        log.info("partitions assigned", partitions=partitions, topic=ARTICLES.name)
+        component.ready("" if partitions else "no partition is left over; standing by")
 
     return assigned
 

@@ -54,16 +54,15 @@ _ANSWER_SECONDS = 3.0  # so that the last commit and the leave fit into LEAVING_
 _FETCH_BYTES = 1_048_576
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-Assigned = Callable[[Sequence[int], int], None]
+Assigned = Callable[[Sequence[int]], None]
 
 
 async def run_worker(servers: str, one: OneByOne, times: KafkaTimes, assigned: Assigned) -> None:
     """Work on `articles` until `one.stop` is set; then finish the record in flight and commit.
 
-    `assigned` is told after each rebalance which partitions are ours, and how many the topic
-    has (0: the brokers do not know it yet). Raises StopForGoodError when Faust or the stage has
-    given up; what was not finished is not committed then, and the process should end: a Faust
-    app that has crashed cannot be trusted to leave its group.
+    `assigned` is told after each rebalance which partitions are ours. Raises StopForGoodError
+    when Faust or the stage has given up; what was not finished is not committed then, and the
+    process should end: a Faust app that has crashed cannot be trusted to leave its group.
     """
     with suppress(Stopped):
         # Faust waits silently for a topic that is not there.
@@ -78,8 +77,8 @@ async def run_worker(servers: str, one: OneByOne, times: KafkaTimes, assigned: A
             raise _farewell(error) from error
         finally:
             await _leave(app)
-        if error := agent.error or app.crash_reason:
-            raise _farewell(error) from error
+        if cause := agent.error or app.crash_reason:
+            raise _farewell(cause) from cause
 
 
 def _working(agent: Agent) -> Callable[[StreamT[bytes]], Awaitable[None]]:
@@ -176,8 +175,7 @@ class MatcherApp(App):
     def on_rebalance_end(self) -> None:
         """Called when reading goes on after a rebalance."""
         super().on_rebalance_end()
-        ours = sorted(tp.partition for tp in self.consumer.assignment())
-        self._assigned(ours, self.consumer.topic_partitions(ARTICLES.name) or 0)
+        self._assigned(sorted(tp.partition for tp in self.consumer.assignment()))
 
     def _create_directories(self) -> None:
         """No tables, no folder."""

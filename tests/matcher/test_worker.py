@@ -4,6 +4,7 @@ import logging
 import sys
 
 import pytest
+from faust.types import ProcessingGuarantee
 
 from schemas.matches import ArticleMatches
 from schemas.topics import ARTICLES, ARTICLES_DLQ, MATCHES
@@ -83,7 +84,7 @@ def test_the_environment_does_not_change_how_faust_works(monkeypatch: pytest.Mon
         monkeypatch.setenv(name, value)
     conf = MatcherApp("one:1,two:2", KafkaTimes(), lambda *_: None).conf
     assert conf.stream_wait_empty is True
-    assert conf.processing_guarantee.value == "at_least_once"
+    assert conf.processing_guarantee is ProcessingGuarantee.AT_LEAST_ONCE
     assert [str(url) for url in conf.broker] == ["kafka://one:1", "kafka://two:2"]
     assert conf.id == "wirewatch-matcher"
 

@@ -91,7 +91,6 @@ async def test_closing_leaves_no_worker_behind() -> None:
         await call
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("busy", [False, True], ids=["idle", "busy"])
 async def test_workers_go_when_their_parent_is_killed(busy: bool, tmp_path: Path) -> None:
     script = tmp_path / "parent.py"

@@ -147,7 +147,7 @@ async def _watch(
         await stop.wait()
     stop.set()
     await pipeline
-    return _conclude(console, outcome, started_at) if outcome else _part(console)
+    return conclude(console, outcome, started_at) if outcome else _part(console)
 
 
 async def _until_done(places: Places, newsroom: Newsroom, stop: asyncio.Event) -> Outcome:
@@ -215,7 +215,8 @@ def _greet(console: Console, newsroom: Newsroom, endpoint: str, *, once: bool) -
     console.print("Watching. The first report comes in a moment …\n", style="dim")
 
 
-def _conclude(console: Console, outcome: Outcome, started_at: datetime) -> int:
+def conclude(console: Console, outcome: Outcome, started_at: datetime) -> int:
+    """Say what is missing and what is too much; the exit code."""
     missing, extra = EXPECTED - outcome.found, outcome.found - EXPECTED
     for rule, slug in sorted(missing):
         console.print(f"missing: an alert of rule {rule} about {slug}", style="bold red")
