@@ -40,7 +40,7 @@ layers: .venv/dev ## import-linter: who may import whom
 unit: .venv/dev ## pytest (ARGS=tests/engine, ARGS="-k kill", …)
 	$(BIN)/pytest -n 3 --dist loadgroup -m "not slow" $(ARGS)
 
-bench: .venv/dev ## the benchmarks, one table each
+bench: .venv/dev ## the benchmarks: a list, or one with ARGS=bus, ARGS=extract
 	$(BIN)/python -m bench $(ARGS)
 
 lock: ## write the lock files anew from pyproject.toml (needs uv)
