@@ -259,11 +259,19 @@ class Stack:
         settings = self._env(self.services["notifier"], 0)
         ours = {k: v for k, v in settings.items() if k.startswith("WIREWATCH_")}
         _replace(self.folder / "environment.json", json.dumps(ours, indent=2))
-        targets = [one.url.removeprefix("http://") for one in self.running if _is_endpoint(one)]
+        targets = [
+            {
+                "targets": [one.url.removeprefix("http://")],
+                # As the compose file's Prometheus has it: the service, not the replica.
+                "labels": {"service": one.name.rpartition("-")[0] or one.name},
+            }
+            for one in self.running
+            if _is_endpoint(one)
+        ]
         (self.folder / "prometheus").mkdir(exist_ok=True)
         _replace(
             self.folder / "prometheus" / "targets.json",
-            json.dumps([{"targets": targets, "labels": {"job": "wirewatch"}}]),
+            json.dumps(targets, indent=2),
         )
 
 

@@ -16,7 +16,6 @@ from services.bus.sqlite import open_bus
 from tests.bus.bus_process import GROUP, NUMBERS
 from tests.contracts.bus_contract import PATIENCE, letters, take
 
-
 ROUNDS = 3
 
 

@@ -73,7 +73,7 @@ async def test_a_stage_waits_for_what_has_to_be_there_first(tmp_path: Path) -> N
     async with open_bus(tmp_path / "bus.sqlite") as bus:
         await bus.send(Outgoing(ARTICLES, "a", b"1"))
         part = stage_part(bus, ARTICLES, stage, metrics, prepared=never.wait, waits_for="the rules")
-        running = asyncio.create_task(part(stop, health.component("matcher")))
+        running = asyncio.ensure_future(part(stop, health.component("matcher")))
         await asyncio.sleep(0)
         assert "matcher: waiting: the rules" in health.describe()
         stop.set()

@@ -29,7 +29,7 @@ from services.runtime.log import configure_logging
 from services.runtime.process import Process, run_until_signal
 from services.runtime.settings import load_settings
 
-HASTY = KafkaTimes(session=3.0, heartbeat=0.3, hand_over=3.0, answer=5.0)
+HASTY = KafkaTimes(session=3.0, heartbeat=0.3, hand_over=3.0, answer=2.0)
 
 
 @dataclass(frozen=True, slots=True)

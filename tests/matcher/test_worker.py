@@ -84,7 +84,8 @@ def test_the_environment_does_not_change_how_faust_works(monkeypatch: pytest.Mon
         monkeypatch.setenv(name, value)
     conf = MatcherApp("one:1,two:2", KafkaTimes(), lambda *_: None).conf
     assert conf.stream_wait_empty is True
-    assert conf.processing_guarantee is ProcessingGuarantee.AT_LEAST_ONCE
+    guarantee: object = conf.processing_guarantee
+    assert guarantee is ProcessingGuarantee.AT_LEAST_ONCE
     assert [str(url) for url in conf.broker] == ["kafka://one:1", "kafka://two:2"]
     assert conf.id == "wirewatch-matcher"
 

@@ -14,14 +14,7 @@ from aiokafka.admin import (  # type: ignore[import-untyped]
 )
 
 from schemas.topics import ARTICLES, MATCHER_GROUP
-from tests.matcher.matchers import (
-    REAL,
-    Desk,
-    article,
-    fresh_topics,
-    rule,
-    until,
-)
+from tests.matcher.matchers import REAL, Desk, article, fresh_topics, rule, until
 from tests.servers.kafka_server import KafkaNode
 
 pytestmark = pytest.mark.slow
@@ -112,38 +105,26 @@ async def test_a_stop_in_traffic_finishes_and_commits_what_is_in_hand(desk: Desk
     assert {one: found[one] for one in done} == done, "committed, and so not repeated"
 
 
-async def test_kafka_may_be_away_in_traffic(desk: Desk, matcher_node: KafkaNode) -> None:
+async def test_kafka_may_be_away_in_traffic_and_a_matcher_may_stop_meanwhile(
+    desk: Desk, matcher_node: KafkaNode
+) -> None:
     await desk.apply(1, rule())
-    matcher = await desk.start()
-    await desk.publish(article(n, "slow") for n in range(60))
+    stays, goes = await desk.start(), await desk.start()
+    await desk.publish(article(n, "slow") for n in range(100))
 
     async def not_ready() -> bool:
-        return (await matcher.get("/readyz"))[0] == 503
+        return (await stays.get("/readyz"))[0] == 503
 
-    matcher_node.kill()
+    await asyncio.to_thread(matcher_node.stop)
     try:
         await until(not_ready, "the matcher to say that Kafka is away")
+        assert await goes.end() == 0
     finally:
         await asyncio.to_thread(matcher_node.start)
     await desk.expect_all()
     await desk.until_committed()
-    await matcher.until_ready()
-    assert await matcher.end() == 0
-
-
-async def test_a_matcher_stops_also_while_kafka_is_away(
-    desk: Desk, matcher_node: KafkaNode
-) -> None:
-    await desk.apply(1, rule())
-    matcher = await desk.start()
-    await desk.publish(article(n, "slow") for n in range(60))
-    matcher_node.kill()
-    try:
-        assert await matcher.end() == 0
-    finally:
-        await asyncio.to_thread(matcher_node.start)
-    await desk.start()
-    await desk.expect_all()
+    await stays.until_ready()
+    assert await stays.end() == 0
 
 
 async def test_a_standby_that_idled_for_long_takes_over(desk: Desk) -> None:

@@ -47,8 +47,7 @@ class Timeline(Generic[InstallationT]):
     async def at_rest(self) -> bool:
         """Whether every feed was polled since its last change, and all of it is worked off."""
         state = await self.newsroom.state()
-        handled: bool = await self.wirewatch.handled(self.published)
-        return bool(state["all_polled"]) and handled
+        return bool(state["all_polled"]) and bool(await self.wirewatch.handled(self.published))
 
     async def polled_again(self, times: int) -> None:
         """Wait until a feed has been polled so many times more, from where it stands."""
@@ -56,7 +55,8 @@ class Timeline(Generic[InstallationT]):
 
         async def often() -> bool:
             visits = await self.newsroom.visits()
-            return sum(v["path"].startswith("/feeds/") for v in visits[len(before) :]) >= times
+            polls = [v for v in visits[len(before) :] if str(v["path"]).startswith("/feeds/")]
+            return len(polls) >= times
 
         await until(often, f"{times} more polls")
 

@@ -1,6 +1,7 @@
 """A real Prometheus with the deployed configuration, in a hurry, on a free port."""
 
 import asyncio
+import json
 import math
 import re
 import shutil
@@ -83,7 +84,7 @@ def _configure(folder: Path, targets: Mapping[str, str]) -> None:
     settings = yaml.safe_load(config.read_text())
     config.write_text(yaml.safe_dump({**settings, "global": _HURRY}))
     listed = [{"targets": [at], "labels": {"service": name}} for name, at in targets.items()]
-    (folder / "targets.local.yml").write_text(yaml.safe_dump(listed))
+    (folder / "targets.json").write_text(json.dumps(listed))
 
 
 async def _address(log: Path) -> str:

@@ -10,6 +10,7 @@ from services.bus.port import Outgoing
 from services.bus.sqlite import open_bus
 from tests.pipeline.stories import FILLER, HIT, SUMMARY
 from tests.pipeline.timeline import Timeline
+from tests.pipeline.wirewatch_process import WirewatchProcess
 from tests.promises.observability import QUERIES, RULES, documented_labels, program
 from tests.promises.prometheus_server import Prometheus, running_prometheus
 from tests.promises.promql import without_thresholds
@@ -21,7 +22,7 @@ EXPECTED_ALERTS = {"WirewatchDeliveriesGivenUp", "WirewatchDeadLetters"}
 
 
 async def test_every_query_of_dashboard_and_rules_has_data(
-    timeline: Timeline, tmp_path: Path
+    timeline: Timeline[WirewatchProcess], tmp_path: Path
 ) -> None:
     program("prometheus")
     await timeline.wirewatch.start_ready()
@@ -39,7 +40,7 @@ async def test_every_query_of_dashboard_and_rules_has_data(
     await _every_metric_is_as_documented(timeline)
 
 
-async def _everything_happens(timeline: Timeline) -> None:
+async def _everything_happens(timeline: Timeline[WirewatchProcess]) -> None:
     """News with and without a match, a page without text, poison, and a refusal for good."""
     # Away once; then it refuses the message, and the plain text that is tried instead.
     timeline.slack.answers.extend([500, 400, 400])
@@ -72,7 +73,7 @@ async def _nothing_else_fires(prometheus: Prometheus) -> None:
     assert not re.search(r"<no value>|<error|\{\{", str(told))
 
 
-async def _every_metric_is_as_documented(timeline: Timeline) -> None:
+async def _every_metric_is_as_documented(timeline: Timeline[WirewatchProcess]) -> None:
     _, text = await timeline.wirewatch.get("/metrics")
     exposed: dict[str, set[frozenset[str]]] = {}
     for family in text_string_to_metric_families(text):
