@@ -60,6 +60,9 @@ log.cleaner.dedupe.buffer.size=2097152
 def main(arguments: Sequence[str]) -> None:
     """Run a node as the command line says."""
     options = _parse(arguments)
+    if options.fetch_only:
+        sys.stdout.write(f"Kafka is in {jars()}\n")
+        return
     folder: Path = options.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     classpath = f"{jars()}/*"
@@ -91,13 +94,17 @@ def jars() -> Path:
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--folder", type=Path, required=True, help="where it keeps its data")
+    parser.add_argument("--folder", type=Path, help="where it keeps its data")
+    parser.add_argument("--fetch-only", action="store_true", help="fetch Kafka and end")
     parser.add_argument("--port", type=int, default=0, help="for a new folder; 0: a free one")
     parser.add_argument("--set", action="append", default=[], help="name=value, for a new folder")
     parser.add_argument(
         "--while-open", type=Path, help="a named pipe; end when nobody has it open for writing"
     )
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.folder is None and not options.fetch_only:
+        parser.error("say where it keeps its data: --folder DIR")
+    return options
 
 
 def _version() -> str:

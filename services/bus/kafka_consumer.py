@@ -177,6 +177,13 @@ class KafkaConsumer:
         except TimeoutError:
             self._holding.unsettle()
             return ()
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # aiokafka shows its own coordination task, cancelled when the coordinator went
+            # away in the middle of a request. The member is lost, the group is not.
+            raise FencedError("the group's coordination broke off; joining again") from error
         if rebalances != self._rebalances:
             self._holding.unsettle()
             return ()

@@ -49,7 +49,7 @@ LEAVING_SECONDS = 15.0  # below the grace that `run_parts` gives
 _SEEK_RETRY_SECONDS = 0.3
 # A broker that has just started gives out an empty share of topics it does not know yet; the
 # next look at its metadata mends that. Faust's default is five minutes.
-_METADATA_SECONDS = 300.0
+_METADATA_SECONDS = 5.0
 _ANSWER_SECONDS = 3.0  # so that the last commit and the leave fit into LEAVING_SECONDS
 _FETCH_BYTES = 1_048_576
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -57,7 +57,7 @@ async def _keep_running(part: Part, component: Component, stop: asyncio.Event) -
     while not stop.is_set():
         started = clock()
         try:
-            await part(stop, component)
+            await _guarded(part, stop, component)
             return
         except StopForGoodError as error:
             log.error("stopped for good", component=component.name, reason=str(error))
@@ -71,6 +71,21 @@ async def _keep_running(part: Part, component: Component, stop: asyncio.Event) -
                 "crashed; restarting", component=component.name, seconds=pause.total_seconds()
             )
             await wait_for_stop(stop, pause.total_seconds())
+
+
+class _StrayCancellationError(Exception):
+    """A library let somebody else's cancellation escape; nobody has cancelled the part."""
+
+
+async def _guarded(part: Part, stop: asyncio.Event, component: Component) -> None:
+    """Run a part; a cancellation that is not meant for it is a crash, not an end."""
+    try:
+        await part(stop, component)
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        raise _StrayCancellationError("cancelled by nobody") from error
 
 
 async def wait_for_stop(stop: asyncio.Event, seconds: float) -> bool:

@@ -19,6 +19,6 @@ def matcher_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaNode
 
 @pytest.fixture
 async def desk(matcher_node: KafkaNode, tmp_path: Path) -> AsyncIterator[Desk]:
-    """Fresh topics with one rule in force, no matcher yet."""
+    """Fresh topics, no rule and no matcher yet."""
     async with matcher_desk(matcher_node.address, tmp_path) as desk:
         yield desk

@@ -1,6 +1,8 @@
 """The matcher as a Faust worker, on a real Kafka, when all goes well or an article is bad."""
 
+import asyncio
 import logging
+import os
 import sys
 
 import pytest
@@ -11,7 +13,7 @@ from schemas.topics import ARTICLES, ARTICLES_DLQ, MATCHES
 from services.bus.kafka_connection import KafkaTimes
 from services.bus.port import Outgoing
 from services.matcher.worker import MatcherApp
-from tests.matcher.matchers import REAL, Desk, article, rule, until
+from tests.matcher.matchers import REAL, ROOT, Desk, article, rule, until
 
 
 async def test_an_article_becomes_a_record_of_its_matches(desk: Desk) -> None:
@@ -28,6 +30,19 @@ async def test_an_article_becomes_a_record_of_its_matches(desk: Desk) -> None:
     assert await matcher.end() == 0
     lines = matcher.log.read_text().splitlines()
     assert all(line.startswith("{") for line in lines), "our way to log, whatever Faust prefers"
+
+
+async def test_without_the_address_of_kafka_it_does_not_start_and_says_what_to_set() -> None:
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("WIREWATCH_")}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", *REAL),
+        cwd=ROOT,
+        env={**inherited, "WIREWATCH_HTTP_PORT": "0"},
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await process.communicate()
+    assert process.returncode == 1
+    assert b"WIREWATCH_KAFKA_SERVERS is not set" in said
 
 
 async def test_nothing_is_matched_before_the_rules_are_known(desk: Desk) -> None:

@@ -33,6 +33,19 @@ async def test_a_part_that_crashes_is_started_again() -> None:
     assert health.is_ready()
 
 
+async def test_a_cancellation_that_nobody_meant_is_a_crash_and_not_an_end() -> None:
+    stop, starts = asyncio.Event(), []
+
+    async def part(stop: asyncio.Event, component: Component) -> None:
+        starts.append(1)
+        if len(starts) == 1:
+            raise asyncio.CancelledError
+        stop.set()
+
+    await run_parts({"part": part}, Health(Metrics()), stop)
+    assert len(starts) == 2
+
+
 async def test_a_part_that_stops_for_good_is_not_restarted_and_the_others_go_on() -> None:
     stop, starts = asyncio.Event(), []
 

@@ -162,5 +162,6 @@ def _hold_open(pipe: Path, keeper: "subprocess.Popen[bytes]") -> int:
             if error.errno != errno.ENXIO:
                 raise
         if keeper.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"Kafka did not start; see the log in {pipe.parent}")
+            said = (pipe.parent / "log").read_text(errors="replace")
+            raise RuntimeError(f"Kafka did not start ({keeper.poll()}):\n{said}")
         time.sleep(0.05)
