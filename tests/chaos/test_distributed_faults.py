@@ -55,6 +55,19 @@ async def test_killed_while_news_break_it_comes_back_and_every_alert_arrives(
     assert repeats <= (1 if victim.startswith("notifier") else 0)
 
 
+async def test_after_a_power_cut_all_start_side_by_side_and_every_alert_arrives(
+    timeline: Timeline[Watch],
+) -> None:
+    await timeline.wirewatch.start_ready()
+    before = await _publish(timeline, "Before", 3)
+    # The processes start while Kafka and PostgreSQL are away, and wait for them.
+    for victim in timeline.wirewatch.stack.processes:
+        timeline.wirewatch.stack.signal(victim, signal.SIGKILL)
+    after = await _publish(timeline, "After", 3)
+    await _all_told(timeline, before + after)
+    assert sum(_times_told(timeline, before + after)) <= len(before + after) + 1
+
+
 async def test_a_judge_stopped_past_the_session_time_out_and_continued_judges_nothing_twice(
     timeline: Timeline[Watch],
 ) -> None:

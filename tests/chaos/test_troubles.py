@@ -11,7 +11,7 @@ import pytest
 from schemas.topics import ARTICLES, ARTICLES_DLQ
 from services.bus.port import Outgoing
 from services.bus.sqlite import open_bus
-from tests.pipeline.inboxes import MailInbox
+from tests.notifier.smtp_double import SmtpDouble
 from tests.pipeline.stories import FILLER, HIT, SUMMARY
 from tests.pipeline.timeline import EmbeddedTimeline
 from tests.pipeline.wirewatch_process import until
@@ -106,7 +106,7 @@ async def test_a_webhook_that_answers_500_gets_every_alert_in_the_end(
 
 
 async def test_a_channel_in_trouble_delays_no_other(
-    timeline: EmbeddedTimeline, mail: MailInbox
+    timeline: EmbeddedTimeline, mail: SmtpDouble
 ) -> None:
     wirewatch = timeline.wirewatch
     timeline.slack.answers.extend([500] * 1000)
@@ -134,10 +134,10 @@ async def test_a_channel_in_trouble_delays_no_other(
     await timeline.publish("wire", "Troops on the move", HIT, summary=SUMMARY)
 
     async def arrived() -> bool:
-        return bool(mail.received)
+        return bool(mail.mails)
 
     await until(arrived, "the mail")
-    assert "Troops on the move" in str(mail.received[0]["subject"])
+    assert "Troops on the move" in str(mail.mails[0][1]["subject"])
 
     async def one_left() -> bool:
         return await wirewatch.metric("wirewatch_deliveries_pending") == 1
@@ -146,7 +146,7 @@ async def test_a_channel_in_trouble_delays_no_other(
     timeline.slack.answers.clear()
     await timeline.expect("Troops on the move")
     await timeline.expect_nothing_more()
-    assert len(mail.received) == 1
+    assert len(mail.mails) == 1
 
 
 async def test_a_malformed_record_is_put_aside_and_the_rest_goes_on(

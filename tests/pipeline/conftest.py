@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.inboxes import MailInbox, SlackInbox, mail_inbox, slack_inbox
+from tests.notifier.smtp_double import SmtpDouble, smtp_double
+from tests.pipeline.inboxes import SlackInbox, slack_inbox
 from tests.pipeline.newsroom_desk import NewsroomDesk, running_newsroom
 from tests.pipeline.stories import REFERENCE
 from tests.pipeline.timeline import EmbeddedTimeline
@@ -27,10 +28,10 @@ async def slack() -> AsyncIterator[SlackInbox]:
 
 
 @pytest.fixture
-async def mail() -> AsyncIterator[MailInbox]:
+async def mail() -> AsyncIterator[SmtpDouble]:
     """A mail server."""
-    async with mail_inbox() as inbox:
-        yield inbox
+    async with smtp_double() as server:
+        yield server
 
 
 @pytest.fixture

@@ -1,18 +1,13 @@
-"""Where alerts arrive: a server for Slack's incoming webhooks and an SMTP server."""
+"""Where alerts arrive: a server for Slack's incoming webhooks."""
 
-import asyncio
 import json
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from email import message_from_bytes, policy
-from email.message import EmailMessage
 from typing import Any
 
 from aiohttp import web
-from aiosmtpd.controller import UnthreadedController
-from aiosmtpd.smtp import SMTP, Envelope, Session
 
 
 @dataclass(slots=True)
@@ -52,38 +47,3 @@ async def slack_inbox() -> AsyncIterator[SlackInbox]:
         yield inbox
     finally:
         await runner.cleanup()
-
-
-@dataclass(slots=True)
-class MailInbox:
-    """Mails that were accepted."""
-
-    port: int = 0
-    received: list[EmailMessage] = field(default_factory=list)
-
-    async def handle_DATA(  # noqa: N802 - aiosmtpd's name
-        self, _server: SMTP, _session: Session, envelope: Envelope
-    ) -> str:
-        """Accept a mail."""
-        assert isinstance(envelope.content, bytes)
-        mail = message_from_bytes(envelope.content, policy=policy.default)
-        assert isinstance(mail, EmailMessage)
-        self.received.append(mail)
-        return "250 OK"
-
-
-@asynccontextmanager
-async def mail_inbox() -> AsyncIterator[MailInbox]:
-    """A running SMTP server that accepts everything."""
-    inbox = MailInbox()
-    controller = UnthreadedController(
-        inbox, hostname="127.0.0.1", port=0, loop=asyncio.get_running_loop()
-    )
-    server = await controller._create_server()
-    assert isinstance(server, asyncio.Server)
-    inbox.port = server.sockets[0].getsockname()[1]
-    try:
-        yield inbox
-    finally:
-        server.close()
-        await server.wait_closed()
