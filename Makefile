@@ -38,7 +38,7 @@ layers: .venv/dev ## import-linter: who may import whom
 	$(BIN)/lint-imports
 
 unit: .venv/dev ## pytest (ARGS=tests/engine, ARGS="-k kill", …)
-	$(BIN)/pytest -n 3 --dist loadgroup -m "not slow" $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
 
 bench: .venv/dev ## the benchmarks: a list, or one with ARGS=bus, ARGS=extract
 	$(BIN)/python -m bench $(ARGS)

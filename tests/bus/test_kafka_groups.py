@@ -253,7 +253,7 @@ async def test_a_member_put_out_for_not_polling_is_fenced_and_all_is_handled_by_
     kafka_server: str,
 ) -> None:
     topic = await fresh_topic(kafka_server)
-    times = KafkaTimes(session=2, heartbeat=0.2, hand_over=0.2, away=0.5)
+    times = KafkaTimes(session=4, heartbeat=0.2, hand_over=0.2, away=1.5)
     async with (
         open_kafka_bus(kafka_server, times=times) as bus,
         open_kafka_bus(kafka_server, times=HASTY) as other,
