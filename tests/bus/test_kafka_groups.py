@@ -1,6 +1,7 @@
 """Groups on Kafka: members that join, die, stand by, idle or stop in the middle."""
 
 import asyncio
+import os
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
@@ -33,7 +34,7 @@ from tests.servers.kafka_server import kafka_server
 
 __all__ = ["kafka_server"]
 
-GROUP = "readers"
+GROUP = f"readers-{os.getpid()}"  # workers of a run share one Kafka
 QUICK = LoopPolicy(
     dead_letters=Topic("nowhere", ()),
     fetch_timeout=0.3,

@@ -8,6 +8,7 @@ about order use one key.
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from services.bus.errors import FencedError
 from services.bus.port import Bus, Consumer, OffsetOutOfRangeError, Outgoing, Record
 
 PATIENCE = 20.0  # seconds until a test gives up; no test takes them
-GROUP = "readers"
+GROUP = f"readers-{os.getpid()}"  # workers of a run share one Kafka
 
 Batch = Sequence[Record] | None
 OpenClient = Callable[[], AbstractAsyncContextManager[Bus]]

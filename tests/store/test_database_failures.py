@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from services.store.database import (
 )
 from services.store.written import Kind
 from tests.contracts.store_contract import NOW, PATIENCE
+from tests.servers.patience import until
 from tests.servers.postgres import PostgresServer
 
 SECRET = "hunter2hunter2"
@@ -36,7 +38,13 @@ async def failure_of(url: str) -> str:
     with pytest.raises(DatabaseUnavailableError) as failed:
         async with open_database(url):
             pass
+    await until(_no_connection_is_left, "the driver's threads to end")
     return str(failed.value)
+
+
+async def _no_connection_is_left() -> bool:
+    """The driver's threads answer to this test's event loop; they must not outlive it."""
+    return not any("_connection_worker_thread" in t.name for t in threading.enumerate())
 
 
 @pytest.mark.parametrize("query", ["", f"?password={SECRET}&ssl=disable"])
