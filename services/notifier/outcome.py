@@ -1,8 +1,7 @@
 """How an attempt to deliver ended, and what follows from it. PURE.
 
-Decides the closed set of outcomes, the wait before the next attempt, and whether a
-channel is held. Leaves to the sender when an attempt is made, and when a delivery is
-too old to be tried again.
+Decides the closed set of outcomes, and whether a channel is held. Leaves to `steps` when
+the next attempt is made, and when a delivery is too old to be tried again.
 """
 
 from dataclasses import dataclass
@@ -10,9 +9,6 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import assert_never
 
-from services.runtime.backoff import delay
-
-FIRST_WAIT = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(minutes=15)
 
 
@@ -57,14 +53,6 @@ class GaveUp:
 
 
 Outcome = Delivered | TryLater | GaveUp
-
-
-def backoff(attempt: int, random: float) -> timedelta:
-    """The wait after `attempt` failures (from 1): 2 s doubling to 15 min, with full jitter.
-
-    `random` lies in [0, 1).
-    """
-    return delay(attempt, FIRST_WAIT, LONGEST_WAIT, random)
 
 
 def suspends(outcome: Outcome) -> bool:
