@@ -21,6 +21,7 @@ What differs from the port's guarantees, because Kafka cannot know:
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import (  # type: ignore[import-untyped]
@@ -97,6 +98,10 @@ class KafkaBus:
     def follow(self, topic: Topic) -> AsyncGenerator[Sequence[Record] | None, None]:
         """See the port. Close it with `aclosing`. Partitions added later are not followed."""
         return reader.follow(self._connection, topic)
+
+    def since(self, topic: Topic, moment: datetime) -> AsyncGenerator[Sequence[Record], None]:
+        """See the port. `moment` counts to the millisecond, as the brokers do."""
+        return reader.since(self._connection, topic, moment)
 
     async def tail(self, topic: Topic, max_records: int) -> Sequence[Record]:
         """See the port."""

@@ -5,9 +5,11 @@ broker has nothing more to give before them (compaction and control records leav
 """
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer  # type: ignore[import-untyped]
 from aiokafka.errors import (  # type: ignore[import-untyped]
@@ -87,6 +89,15 @@ class KafkaReader:
                 first = await self.kafka.beginning_offsets(self.partitions)
                 return first, await self.kafka.end_offsets(self.partitions)
 
+    async def written_since(self, milliseconds: int) -> Offsets:
+        """In each partition that has one, the first record that is not older."""
+        with self.connection.explaining(f"looking up offsets of {self.topic.name}"):
+            async with asyncio.timeout(self.connection.times.answer):
+                found = await self.kafka.offsets_for_times(
+                    dict.fromkeys(self.partitions, milliseconds)
+                )
+        return {partition: place.offset for partition, place in found.items() if place}
+
     def seek(self, positions: Offsets) -> None:
         """Read on from there."""
         for partition, position in positions.items():
@@ -152,6 +163,28 @@ async def follow(
                 pass
             yield records
             ends = reader.ends_seen(ends)
+
+
+async def since(
+    connection: KafkaConnection, topic: Topic, moment: datetime
+) -> AsyncGenerator[Sequence[Record], None]:
+    """See `Bus.since`."""
+    milliseconds = math.floor(moment.timestamp() * 1000)
+    async with open_reader(connection, topic) as reader:
+        first, ends = await reader.extent()
+        starts = await reader.written_since(milliseconds)
+        reader.seek({p: max(first[p], starts.get(p, end)) for p, end in ends.items()})
+        async with aclosing(reader.read_to(ends)) as batches:
+            async for batch in batches:
+                wanted = [r for r in batch if _is_between(r, milliseconds, ends)]
+                if wanted:
+                    yield wanted
+
+
+def _is_between(record: Record, milliseconds: int, ends: Offsets) -> bool:
+    end = ends[TopicPartition(record.topic, record.partition)]
+    # A producer may have dated records out of order.
+    return record.offset < end and round(record.written_at.timestamp() * 1000) >= milliseconds
 
 
 async def tail(connection: KafkaConnection, topic: Topic, max_records: int) -> Sequence[Record]:

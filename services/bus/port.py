@@ -108,6 +108,14 @@ class Bus(Protocol):
         that a later record of the same key replaced.
         """
 
+    def since(self, topic: Topic, moment: datetime) -> AsyncGenerator[Sequence[Record], None]:
+        """The records written at `moment` or later, without a group, and then the end.
+
+        Yields batches up to the end as it was when it looked, in the order of each key;
+        what retention deletes meanwhile may be left out. Close it with `aclosing`. Raises
+        BusUnavailableError.
+        """
+
     async def tail(self, topic: Topic, max_records: int) -> Sequence[Record]:
         """The last records of a topic, oldest first, without a group."""
 

@@ -131,6 +131,23 @@ class SqliteBus:
                 told = True
             await wait_any(LOOK_AGAIN_SECONDS, arrival)
 
+    async def since(self, topic: Topic, moment: datetime) -> AsyncGenerator[Sequence[Record], None]:
+        """See the port."""
+        extent = await self._parts.reader.run(
+            partial(records.extent_since, topic=topic.name, moment=moment)
+        )
+        position = extent.first
+        while position < extent.end:
+            found = await self._parts.reader.run(
+                partial(records.read, topic=topic.name, position=position, limit=FOLLOW_BATCH)
+            )
+            batch = [r for r in found.records if r.offset < extent.end and r.written_at >= moment]
+            if batch:
+                yield batch
+            if len(found.records) < FOLLOW_BATCH:
+                return
+            position = found.records[-1].offset + 1
+
     async def tail(self, topic: Topic, max_records: int) -> Sequence[Record]:
         """See the port."""
         return await self._parts.reader.run(

@@ -132,6 +132,16 @@ def read(connection: sqlite3.Connection, topic: str, position: int, limit: int) 
     return Slice(extent_of(connection, topic), [_record(row) for row in rows])
 
 
+def extent_since(connection: sqlite3.Connection, topic: str, moment: datetime) -> Extent:
+    """From the first record written at `moment` or later up to the end."""
+    end = extent_of(connection, topic).end
+    found = connection.execute(
+        "SELECT offset FROM records WHERE topic = ? AND written_at >= ? ORDER BY offset LIMIT 1",
+        (topic, microseconds(moment)),
+    ).fetchone()
+    return Extent(found[0] if found else end, end)
+
+
 def tail(connection: sqlite3.Connection, topic: str, limit: int) -> Sequence[Record]:
     """The last `limit` records, oldest first."""
     rows = connection.execute(

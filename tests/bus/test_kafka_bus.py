@@ -166,6 +166,9 @@ async def every_call_fails(bus: KafkaBus, topic: Topic, words: str) -> None:
     with unavailable():
         async with aclosing(bus.follow(topic)) as batches:
             await anext(batches)
+    with unavailable():
+        async with aclosing(bus.since(topic, datetime(2001, 1, 1, tzinfo=UTC))) as since:
+            await anext(since)
 
 
 async def test_a_broker_that_is_away_at_the_start_is_named() -> None:

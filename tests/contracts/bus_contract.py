@@ -65,6 +65,11 @@ async def read_up_to_none(
     return read
 
 
+async def read_since(bus: Bus, topic: Topic, moment: datetime) -> str:
+    async with aclosing(bus.since(topic, moment)) as batches, asyncio.timeout(PATIENCE):
+        return "".join([text_of(batch) async for batch in batches])
+
+
 class BusContract:
     """The suite."""
 
@@ -426,3 +431,40 @@ class BusContract:
         await bus.send_all(letters(topic, "abcdef"))
         assert text_of(await bus.tail(topic, 3)) == "def"
         assert text_of(await bus.tail(topic, 100)) == "abcdef"
+
+    async def test_what_was_written_since_a_time_is_read_up_to_the_end(
+        self, bus: Bus, make_topic: MakeTopic
+    ) -> None:
+        topic = await make_topic()
+        for one in letters(topic, "abcdef"):
+            await bus.send(one)
+            await asyncio.sleep(0.005)  # Kafka dates to the millisecond
+        written = await bus.tail(topic, 6)
+        assert await read_since(bus, topic, written[0].written_at) == "abcdef"
+        assert await read_since(bus, topic, written[3].written_at) == "def"
+        assert await read_since(bus, topic, written[5].written_at + timedelta(hours=1)) == ""
+        assert await read_since(bus, topic, datetime(2001, 1, 1, tzinfo=UTC)) == "abcdef"
+
+    async def test_reading_since_a_time_ends_where_the_topic_ended_when_it_looked(
+        self, bus: Bus, make_topic: MakeTopic
+    ) -> None:
+        topic = await make_topic()
+        long_ago = datetime(2001, 1, 1, tzinfo=UTC)
+        assert await read_since(bus, topic, long_ago) == ""
+        await bus.send_all([Outgoing(topic, f"key {n}", b"v") for n in range(1_200)])
+        keys: list[str] = []
+        async with aclosing(bus.since(topic, long_ago)) as batches:
+            async for batch in batches:
+                keys += [record.key for record in batch]
+                await bus.send(Outgoing(topic, "too late", b"v"))
+        assert sorted(keys) == sorted(f"key {n}" for n in range(1_200))
+
+    async def test_reading_since_a_time_takes_no_part_in_groups_and_skips_what_is_gone(
+        self, bus: Bus, make_topic: MakeTopic, lose: Lose
+    ) -> None:
+        topic = await make_topic()
+        await bus.send_all(letters(topic, "abcd"))
+        await lose(topic, (await bus.tail(topic, 3))[0])
+        assert await read_since(bus, topic, datetime(2001, 1, 1, tzinfo=UTC)) == "cd"
+        async with bus.consume(topic, GROUP) as consumer:
+            assert text_of(await take(consumer, 2)) == "cd"

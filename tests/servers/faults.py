@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -85,6 +86,9 @@ class FaultyBus:
 
     def follow(self, topic: Topic) -> Any:
         return self.real.follow(topic)
+
+    def since(self, topic: Topic, moment: datetime) -> Any:
+        return self.real.since(topic, moment)
 
     async def tail(self, topic: Topic, max_records: int) -> Sequence[Record]:
         return await self.real.tail(topic, max_records)
