@@ -23,7 +23,11 @@ def schemas() -> dict[str, str]:
     models: dict[str, type[BaseModel]] = {_name(model): model for model in _messages()}
     models |= {
         "feeds-file": create_model("FeedsFile", feeds=(tuple[folder.FeedSpec, ...], ...)),
-        "rules-file": create_model("RulesFile", rules=(tuple[folder.RuleSpec, ...], ...)),
+        "rules-file": create_model(
+            "RulesFile",
+            rules=(tuple[folder.RuleSpec, ...], ()),
+            lists=(dict[folder.ListName, tuple[str, ...]], {}),
+        ),
         "channels-file": create_model(
             "ChannelsFile", channels=(tuple[folder.ChannelSpec, ...], ...)
         ),

@@ -5,6 +5,7 @@ on which line a mistake stands is `services.config`'s business.
 """
 
 import re
+import unicodedata
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -13,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from schemas.rule import Severity
 
+_MAX_NAME = 80
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 
 
@@ -21,6 +23,16 @@ def _check_id(value: str) -> str:
         raise ValueError(
             "an id is 1 to 80 lower-case letters, digits, dots, dashes or underscores, "
             "starting with a letter or digit"
+        )
+    return value
+
+
+def _check_list_name(value: str) -> str:
+    letters = all(c.isalnum() or c in "._-" or unicodedata.category(c)[0] == "M" for c in value)
+    if not (letters and value[:1].isalnum() and len(value) <= _MAX_NAME):
+        raise ValueError(
+            f"the name of a list is 1 to {_MAX_NAME} letters, digits, dots, dashes or "
+            "underscores, starting with a letter or digit"
         )
     return value
 
@@ -55,6 +67,7 @@ def _check_address(value: str) -> str:
 
 
 Id = Annotated[str, AfterValidator(_check_id)]
+ListName = Annotated[str, AfterValidator(_check_list_name)]
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
 Zone = Annotated[str, AfterValidator(_check_zone)]
 EmailAddress = Annotated[str, AfterValidator(_check_address)]
@@ -88,6 +101,20 @@ class FeedSpec(Written):
     full_text: Literal["auto", "always", "never"] = "auto"
 
 
+class RuleTest(Written):
+    """An article as far as it matters, and whether the rule is to match it."""
+
+    title: str = ""
+    body: str = ""
+    summary: str = ""
+    source: str | None = None
+    url: str | None = None
+    author: str | tuple[str, ...] = ()
+    category: str | tuple[str, ...] = ()
+    lang: str | None = None
+    match: bool
+
+
 class RuleSpec(Written):
     """A rule of `rules/*.yaml`."""
 
@@ -96,6 +123,10 @@ class RuleSpec(Written):
     query: str
     severity: Severity = Severity.NORMAL
     tags: tuple[Id, ...] = ()
+    languages: tuple[str, ...] = ()
+    stem: bool = False
+    clitics: bool = False
+    tests: tuple[RuleTest, ...] = ()
 
 
 class ConsoleSpec(Written):

@@ -1,4 +1,4 @@
-"""Stored watch rules and the manifest that closes a generation of them."""
+"""Stored watch rules, saved lists and the manifest that closes a generation of them."""
 
 from enum import StrEnum
 from typing import Literal
@@ -27,6 +27,13 @@ class WatchRule(Message):
     query: str = Field(description="an expression of the watch-rule language")
     severity: Severity = Severity.NORMAL
     tags: tuple[str, ...] = ()
+    languages: tuple[str, ...] = Field(
+        default=(), description="codes of ISO 639-1; none means articles in any language"
+    )
+    stem: bool = Field(default=False, description="words also match by their stem")
+    clitics: bool = Field(
+        default=False, description="Arabic and Hebrew words also match behind their particles"
+    )
 
     @property
     def key(self) -> str:
@@ -34,16 +41,33 @@ class WatchRule(Message):
         return f"rule:{self.rule_id}"
 
 
+class TermList(Message):
+    """A saved list as it is broadcast on `watch-rules`, before the rules that use it."""
+
+    kind: Literal["list"] = "list"
+    name: str = Field(min_length=1, description="what rules write behind the @")
+    version: int = Field(ge=1, description="rises with every change of this list")
+    items: tuple[str, ...] = Field(
+        min_length=1, description="expressions of the watch-rule language; any of them"
+    )
+
+    @property
+    def key(self) -> str:
+        """The record's key on the compacted topic."""
+        return f"list:{self.name}"
+
+
 class RulesManifest(Message):
     """Closes a generation: it goes last, and says what a complete set holds.
 
-    A reader that has seen the manifest of generation n and holds `rules` rules has the
-    whole of generation n; it ignores manifests of lower generations.
+    A reader that has seen the manifest of generation n and holds `rules` rules and `lists`
+    saved lists has the whole of generation n; it ignores manifests of lower generations.
     """
 
     kind: Literal["manifest"] = "manifest"
     generation: int = Field(ge=1)
     rules: int = Field(ge=0, description="how many rules the generation holds")
+    lists: int = Field(default=0, ge=0, description="how many saved lists it holds")
 
     @property
     def key(self) -> str:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from schemas.article import Article
 from schemas.matches import ArticleMatches
 from schemas.message import Message
-from schemas.rule import RulesManifest, WatchRule
+from schemas.rule import RulesManifest, TermList, WatchRule
 
 MATCHER_GROUP = "wirewatch-matcher"
 NOTIFIER_GROUP = "wirewatch-notifier"
@@ -36,7 +36,7 @@ ARTICLES = Topic(
     retention=timedelta(days=30),
     groups=(MATCHER_GROUP,),
 )
-WATCH_RULES = Topic("watch-rules", (WatchRule, RulesManifest), compacted=True)
+WATCH_RULES = Topic("watch-rules", (WatchRule, TermList, RulesManifest), compacted=True)
 # One partition: stories need one judge.
 MATCHES = Topic("matches", (ArticleMatches,), retention=timedelta(days=7), groups=(NOTIFIER_GROUP,))
 ARTICLES_DLQ = Topic("articles-dlq", (), retention=timedelta(days=30))

@@ -84,4 +84,7 @@ def watch_rule(rule_id: str, spec: Mapping[str, Any], version: int) -> WatchRule
         query=spec["query"],
         severity=spec.get("severity", "normal"),
         tags=tuple(spec.get("tags", ())),
+        languages=tuple(spec.get("languages", ())),
+        stem=spec.get("stem", False),
+        clitics=spec.get("clitics", False),
     )

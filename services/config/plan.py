@@ -109,8 +109,8 @@ def plan(stored: Stored, folder: Folder, prune: bool) -> Plan | PruneRefused:
 
 
 def stored_form(spec: Written) -> dict[str, object]:
-    """The item as JSON-able values, as it is stored."""
-    return spec.model_dump(mode="json", exclude_none=True)
+    """The item as JSON-able values, as it is stored; the tests of a rule stay in the folder."""
+    return spec.model_dump(mode="json", exclude_none=True, exclude={"tests"})
 
 
 def _items(folder: Folder, kind: Kind) -> dict[str, Written]:
@@ -150,9 +150,10 @@ def _ordered(names: Iterable[str]) -> tuple[str, ...]:
 def _same(stored: StoredItem, wanted: Written) -> bool:
     """Compared as models: a key that is absent means the same as its default."""
     try:
-        return type(wanted).model_validate(stored.spec) == wanted
+        known = type(wanted).model_validate(stored.spec)
     except ValidationError:
         return False
+    return stored_form(known) == stored_form(wanted)
 
 
 def _applied(stored: Mapping[str, StoredItem]) -> int:

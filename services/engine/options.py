@@ -1,11 +1,8 @@
-"""What a rule may be given beside its expression.
-
-`stem` of the rule language is not here: no stemmer is installed with the engine, and an
-option that silently did nothing would be worse than none.
-"""
+"""What a rule may be given beside its expression."""
 
 from dataclasses import dataclass
 
+from schemas.rule import WatchRule
 from services.engine.errors import RuleError
 from services.engine.languages import language_of
 
@@ -14,11 +11,20 @@ from services.engine.languages import language_of
 class Options:
     """`languages` restricts a rule to articles in one of them (empty: no restriction).
 
-    `clitics` lets Arabic and Hebrew words match behind their one-letter particles.
+    `stem` compares words also by their stem, in the article's language; `clitics` lets
+    Arabic and Hebrew words match behind their one-letter particles.
     """
 
     languages: frozenset[str] = frozenset()
+    stem: bool = False
     clitics: bool = False
+
+    @classmethod
+    def of_rule(cls, rule: WatchRule) -> "Options":
+        """The options of a stored rule; raises RuleError for an unknown language."""
+        if not (rule.languages or rule.stem or rule.clitics):
+            return DEFAULT_OPTIONS
+        return cls(frozenset(rule.languages), rule.stem, rule.clitics)
 
     def __post_init__(self) -> None:
         for code in sorted(self.languages):

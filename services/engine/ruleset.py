@@ -16,9 +16,9 @@ from schemas.rule import WatchRule
 from services.engine.document import Document
 from services.engine.errors import RuleError
 from services.engine.evaluate import Evaluation
-from services.engine.options import DEFAULT_OPTIONS, Options
+from services.engine.options import Options
 from services.engine.parse import Lists, parse
-from services.engine.query import Query
+from services.engine.query import Query, SavedList, walk
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,47 +37,53 @@ class MatchResult:
     failures: tuple[RuleFailure, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Compiled:
     rule: WatchRule
     query: Query
+    options: Options
+
+    @cached_property
+    def lists(self) -> frozenset[str]:
+        """The saved lists that the rule uses, those inside others included."""
+        return frozenset(n.name for n in walk(self.query.root) if isinstance(n, SavedList))
 
 
 @dataclass(frozen=True)
 class RuleSet:
-    """Rules by id. Make one with `of`, derive others with `changed`.
-
-    `options` are given by rule id; a rule without an entry has the defaults.
-    """
+    """Rules by id. Make one with `of`, derive others with `changed`."""
 
     _compiled: Mapping[str, _Compiled] = field(default_factory=dict)
     _lists: Lists = field(default_factory=dict)
-    _options: Mapping[str, Options] = field(default_factory=dict)
 
     @classmethod
-    def of(
-        cls,
-        rules: Iterable[WatchRule],
-        lists: Lists | None = None,
-        options: Mapping[str, Options] | None = None,
-    ) -> "RuleSet":
+    def of(cls, rules: Iterable[WatchRule], lists: Lists | None = None) -> "RuleSet":
         """A set of these rules; raises RuleError naming the first bad one.
 
         Of several rules with one id the last counts. `lists` are the saved lists that
         rules may name, each with its expressions.
         """
-        return cls({}, dict(lists or {}), dict(options or {})).changed(rules, ())
+        return cls({}, dict(lists or {})).changed(rules, ())
 
-    def changed(self, upserts: Iterable[WatchRule], removed: Iterable[str]) -> "RuleSet":
+    def changed(
+        self, upserts: Iterable[WatchRule], removed: Iterable[str], lists: Lists | None = None
+    ) -> "RuleSet":
         """This set without `removed` and with `upserts`, which win where both name a rule.
 
-        Only rules whose expression is new are parsed; raises RuleError like `of`.
+        `lists` are all saved lists there are now, None means those of before. Only rules
+        whose expression is new, or a list of which is, are parsed; raises RuleError like `of`.
         """
+        now = self._lists if lists is None else dict(lists)
+        renewed = _renewed(self._lists, now)
         gone = set(removed)
         compiled = {rule_id: one for rule_id, one in self._compiled.items() if rule_id not in gone}
-        for rule in upserts:
-            compiled[rule.rule_id] = self._compile(rule)
-        return RuleSet(compiled, self._lists, self._options)
+        stale = {i: one for i, one in compiled.items() if not renewed.isdisjoint(one.lists)}
+        given = {rule.rule_id: rule for rule in upserts}
+        for rule in ({i: one.rule for i, one in stale.items()} | given).values():
+            known = None if rule.rule_id in stale else compiled.get(rule.rule_id)
+            usable = known.query if known and known.rule.query == rule.query else None
+            compiled[rule.rule_id] = _compile(rule, now, usable)
+        return RuleSet(compiled, now)
 
     @cached_property
     def rules(self) -> Mapping[str, WatchRule]:
@@ -99,9 +105,8 @@ class RuleSet:
         matches: list[RuleMatch] = []
         failures: list[RuleFailure] = []
         for rule_id, compiled in self._compiled.items():
-            options = self._options.get(rule_id, DEFAULT_OPTIONS)
             try:
-                proof = Evaluation(compiled.query, document, options).proof()
+                proof = Evaluation(compiled.query, document, compiled.options).proof()
             except Exception as error:
                 # Whatever one rule runs into, the others must still be heard.
                 failures.append(RuleFailure(rule_id, error))
@@ -110,14 +115,21 @@ class RuleSet:
                 matches.append(_match(compiled.rule, proof))
         return MatchResult(tuple(matches), tuple(failures))
 
-    def _compile(self, rule: WatchRule) -> _Compiled:
-        known = self._compiled.get(rule.rule_id)
-        if known is not None and known.rule.query == rule.query:
-            return _Compiled(rule, known.query)
-        try:
-            return _Compiled(rule, parse(rule.query, self._lists))
-        except RuleError as error:
-            raise error.of_rule(rule.rule_id) from error
+
+def _compile(rule: WatchRule, lists: Lists, query: Query | None = None) -> _Compiled:
+    """The rule made ready; `query` is its expression where that has been parsed."""
+    try:
+        return _Compiled(rule, query or parse(rule.query, lists), Options.of_rule(rule))
+    except RuleError as error:
+        raise error.of_rule(rule.rule_id) from error
+
+
+def _renewed(before: Lists, now: Lists) -> frozenset[str]:
+    """The lists that one has and the other has not, or has with other items."""
+    if before is now:
+        return frozenset()
+    names = before.keys() | now.keys()
+    return frozenset(n for n in names if tuple(before.get(n, ())) != tuple(now.get(n, ())))
 
 
 def _match(rule: WatchRule, proof: tuple[Clause, ...]) -> RuleMatch:

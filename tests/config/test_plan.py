@@ -2,10 +2,12 @@
 
 import pytest
 
-from schemas.folder import ConsoleSpec, EmailSpec, FeedSpec, RuleSpec, SubscriptionSpec
+from schemas.folder import ConsoleSpec, EmailSpec, FeedSpec, RuleSpec, RuleTest, SubscriptionSpec
 from services.config.folder import Folder
 from services.config.plan import Plan, PruneRefused, Stored, plan, stored_form
 from services.store.written import Kind, StoredItem
+
+PLAIN = {"severity": "normal", "tags": [], "languages": [], "stem": False, "clitics": False}
 
 
 def rule(name: str, query: str = "Iran") -> RuleSpec:
@@ -62,11 +64,19 @@ def test_added_changed_removed_and_unchanged_items_of_a_kind() -> None:
     assert (change.added, change.changed, change.removed) == (("z",), ("a",), ("gone",))
     assert change.unchanged == ("b", "c", "d", "e")
     assert change.upserts == {
-        "z": {"id": "z", "query": "Iran", "severity": "normal", "tags": []},
-        "a": {"id": "a", "query": "Syria", "severity": "normal", "tags": []},
+        "z": {"id": "z", "query": "Iran", **PLAIN},
+        "a": {"id": "a", "query": "Syria", **PLAIN},
     }
     assert found.lines == ("rules: 1 added (z), 1 changed (a), 1 removed (gone)",)
     assert not found.empty
+
+
+def test_the_tests_of_a_rule_are_not_stored_and_do_not_change_it() -> None:
+    test = RuleTest(title="Troops", author=("A. Writer",), match=False)
+    tested = RuleSpec(id="a", query="Iran", tests=(test,))
+    found = planned(stored("a"), folder(tested))
+    assert found.empty
+    assert stored_form(tested) == {"id": "a", "query": "Iran", **PLAIN}
 
 
 def test_planning_what_was_just_stored_is_an_empty_plan() -> None:

@@ -15,12 +15,11 @@ from typing import Any
 from schemas.article import Article, TextOrigin, TextReason
 from schemas.rule import WatchRule
 from services.engine.errors import RuleError
-from services.engine.options import Options
 from services.engine.parse import Lists, parse
 from services.engine.ruleset import RuleSet
 
 _THEN = datetime(2020, 1, 1, tzinfo=UTC)
-_OPTIONS = {"languages", "clitics"}
+_OPTIONS = {"languages", "stem", "clitics"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +61,24 @@ class Case:
     def _matches(self) -> bool:
         if self.article is None:
             raise ValueError("the case names no article")
-        rule = WatchRule(rule_id=self.name, version=1, name=self.name, query=self.line["rule"])
-        options = {self.name: _options_of(self.line.get("options") or {})}
-        result = RuleSet.of([rule], self.lists, options).match(self.article)
+        rule = WatchRule(
+            rule_id=self.name,
+            version=1,
+            name=self.name,
+            query=self.line["rule"],
+            **_options_of(self.line.get("options") or {}),
+        )
+        result = RuleSet.of([rule], self.lists).match(self.article)
         if result.failures:
             raise ValueError(f"the rule broke: {result.failures[0].error!r}")
         return bool(result.matches)
 
 
-def _options_of(given: Mapping[str, Any]) -> Options:
+def _options_of(given: Mapping[str, Any]) -> Mapping[str, Any]:
     unknown = {key for key, value in given.items() if value} - _OPTIONS
     if unknown:
         raise ValueError(f"the engine has no option {', '.join(sorted(unknown))}")
-    languages = frozenset(given.get("languages", ()))
-    return Options(languages=languages, clitics=bool(given.get("clitics")))
+    return {key: given[key] for key in _OPTIONS & given.keys()}
 
 
 def _article_of(line: Mapping[str, Any]) -> Article:

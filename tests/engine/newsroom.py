@@ -33,9 +33,20 @@ def article(body: str = PORT, **fields: Any) -> Article:
     return Article(body=body, **(facts | fields))
 
 
-def rule(query: str, rule_id: str = "rule", version: int = 1) -> WatchRule:
+def rule(
+    query: str, rule_id: str = "rule", version: int = 1, options: Options | None = None
+) -> WatchRule:
     """A watch rule."""
-    return WatchRule(rule_id=rule_id, version=version, name=f"the {rule_id} rule", query=query)
+    given = options or Options()
+    return WatchRule(
+        rule_id=rule_id,
+        version=version,
+        name=f"the {rule_id} rule",
+        query=query,
+        languages=tuple(sorted(given.languages)),
+        stem=given.stem,
+        clitics=given.clitics,
+    )
 
 
 def match_of(
@@ -45,8 +56,7 @@ def match_of(
     options: Options | None = None,
 ) -> RuleMatch | None:
     """The match of one rule, or None; a rule that broke breaks the test."""
-    given = {"rule": options} if options else None
-    result = RuleSet.of([rule(query)], lists, given).match(article)
+    result = RuleSet.of([rule(query, options=options)], lists).match(article)
     assert result.failures == ()
     return result.matches[0] if result.matches else None
 

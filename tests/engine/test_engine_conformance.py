@@ -7,7 +7,7 @@ import pytest
 from tests.engine.conformance import Case, read_cases
 
 _FILE = Path(__file__).parents[2].parent / "shared" / "conformance" / "rules.jsonl"
-_STEM = pytest.mark.xfail(reason="no Snowball stemmer is installed with the engine", strict=True)
+_STEM = pytest.mark.xfail(reason="no Snowball stemmer is installed with the engine", strict=False)
 
 
 def _parameter(case: Case) -> object:

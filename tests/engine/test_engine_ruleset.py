@@ -4,6 +4,8 @@ import pytest
 
 from services.engine.analysis import analyse
 from services.engine.errors import RuleError
+from services.engine.options import Options
+from services.engine.parse import Lists, parse
 from services.engine.ruleset import RuleSet
 from tests.engine.newsroom import article, rule
 
@@ -45,6 +47,60 @@ def test_rules_that_did_not_change_are_not_parsed_again(monkeypatch: pytest.Monk
     monkeypatch.setattr("services.engine.ruleset.parse", lambda text, _: parsed.append(text))
     rules.changed([rule("ferry", "two", version=2)], ["one"])
     assert parsed == []
+
+
+def test_a_changed_list_changes_the_rules_that_use_it_also_through_another() -> None:
+    lists = {"ports": ["@north"], "north": ["Lindhafen"], "ships": ["ferry"]}
+    rules = [rule("@ports", "ports"), rule("@north", "north"), rule("@ships", "ships")]
+    old = RuleSet.of(rules, lists)
+    new = old.changed([], [], lists | {"north": ["Karvala"]})
+    assert old.match(article()).matches == ()
+    assert [match.rule_id for match in new.match(article()).matches] == ["ports", "north"]
+    again = new.changed([rule("@north", "north", version=2)], [])
+    assert len(again.match(article()).matches) == 2
+
+
+def test_only_rules_of_a_changed_list_are_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    lists = {"ports": ["Karvala"], "ships": ["ferry"]}
+    rules = RuleSet.of([rule("@ports", "one"), rule("@ships", "two"), rule("union", "3")], lists)
+    parsed: list[str] = []
+
+    def counted(text: str, lists: Lists) -> object:
+        parsed.append(text)
+        return parse(text, lists)
+
+    monkeypatch.setattr("services.engine.ruleset.parse", counted)
+    rules.changed([], [], lists | {"ports": ["Lindhafen"], "unused": ["x"]})
+    assert parsed == ["@ports"]
+
+
+@pytest.mark.parametrize(
+    ("lists", "said"),
+    [
+        ({"ports": ['"Karvala']}, 'in the saved list "ports", at ""Karvala": this quote is'),
+        ({"ports": ["@ports"]}, 'the saved list "ports" uses itself'),
+        ({}, 'there is no saved list "ports"'),
+    ],
+)
+def test_a_list_that_breaks_a_rule_is_named_with_the_rule(lists: Lists, said: str) -> None:
+    rules = RuleSet.of([rule("union @ports", "one")], {"ports": ["Karvala"]})
+    with pytest.raises(RuleError, match=r'^rule "one", column 7: ') as caught:
+        rules.changed([], [], lists)
+    assert said in str(caught.value)
+
+
+def test_options_come_from_the_rule() -> None:
+    only = Options(languages=frozenset({"de"}))
+    rules = RuleSet.of([rule("karvala", "one", options=only), rule("karvala", "two")])
+    assert [match.rule_id for match in rules.match(article(lang="en")).matches] == ["two"]
+    free = rules.changed([rule("karvala", "one", version=2)], [])
+    assert len(free.match(article(lang="en")).matches) == 2
+
+
+def test_an_unknown_language_is_a_mistake_of_the_rule() -> None:
+    wrong = rule("karvala", "one").model_copy(update={"languages": ("english",)})
+    with pytest.raises(RuleError, match=r'rule "one".*"english" is no language code'):
+        RuleSet.of([wrong])
 
 
 def test_a_rule_that_breaks_is_reported_and_the_others_still_run(

@@ -10,7 +10,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.export import JSON, schemas
 from schemas.matches import ArticleMatches
 from schemas.message import MalformedMessageError, Message
-from schemas.rule import RulesManifest, WatchRule
+from schemas.rule import RulesManifest, TermList, WatchRule
 from schemas.topics import TOPICS, dead_letters_of
 
 EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples"
@@ -18,6 +18,7 @@ MODELS: dict[str, type[Message]] = {
     "article": Article,
     "article-matches": ArticleMatches,
     "watch-rule": WatchRule,
+    "term-list": TermList,
     "rules-manifest": RulesManifest,
     "dead-letter": DeadLetter,
 }
