@@ -7,11 +7,12 @@ Decides which words an article has and where. Rule text goes through the same `c
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 from services.engine.characters import without_placeholders
 from services.engine.sentences import paragraph_spans, sentence_spans
+from services.engine.stemming import stem
 from services.engine.words import Word, cut
 
 # Punctuation that joins nothing separates like white space: shorter pieces are known from
@@ -21,7 +22,7 @@ _CHUNK = re.compile(rf"[^,{_BREAKS}]+(?:[,，](?=\d)[^,{_BREAKS}]+)*")
 
 
 class Layer:
-    """The words of a text in one form (folded or exact), with where each stands."""
+    """The words of a text in one form (folded, exact, stems), with where each stands."""
 
     def __init__(self, words: Sequence[str]) -> None:
         self.words = words
@@ -54,6 +55,7 @@ class Text:
     words: tuple[Word, ...]
     paragraphs: tuple[int, ...]
     """The number of the paragraph of each word."""
+    _stems: dict[str, Layer] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @cached_property
     def folded(self) -> Layer:
@@ -64,6 +66,14 @@ class Text:
     def exact(self) -> Layer:
         """The words with case and marks kept."""
         return Layer([word.exact for word in self.words])
+
+    def stems(self, language: str) -> Layer:
+        """The stems of the words in a language that has a stemmer."""
+        found = self._stems.get(language)
+        if found is None:
+            layer = Layer([stem(word.exact.casefold(), language) for word in self.words])
+            found = self._stems[language] = layer
+        return found
 
     @cached_property
     def sentences(self) -> Sequence[int]:

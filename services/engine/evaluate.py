@@ -56,7 +56,7 @@ class Evaluation:
         """Whether `node` is true of the article."""
         match node:
             case Term():
-                return bool(self.document.find(node, scope, clitics=self.options.clitics))
+                return bool(self.document.find(node, scope, self.options))
             case And():
                 return all(self.holds(child, scope) for child in node.children)
             case Or():
@@ -88,7 +88,7 @@ class Evaluation:
             case InField():
                 return self.found(node.child, node.name)
             case _:
-                return self.document.find(node, scope, clitics=self.options.clitics)
+                return self.document.find(node, scope, self.options)
 
     def _count(self, node: AtLeast, scope: _Scope) -> int:
         return sum(map(count_apart, self.found(node, scope).values()))

@@ -1,41 +1,49 @@
 """Where a term stands in a text.
 
-Decides which runs of words are an occurrence of a term. A place is the numbers of the
-first and the last word, both included; places are listed in the order of the text.
+Decides which words of a text a word of a term accepts, and which runs of words are an
+occurrence. Asked for both particles and stems, a word is accepted behind particles, in
+another form, and in another form behind particles. A place is the numbers of the first and
+the last word, both included; places are listed in the order of the text.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from services.engine.analysis import Layer, Text
 from services.engine.characters import is_hangul
 from services.engine.clitics import with_clitics
 from services.engine.glob import literal_prefix, matches
 from services.engine.query import Term, is_pattern
+from services.engine.stemming import stem
 
 Place = tuple[int, int]
 
 
-def places_of(term: Term, text: Text, *, clitics: bool) -> tuple[Place, ...]:
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How words may match beside being equal: behind particles, and by their stem.
+
+    `stems` is the language of the text, None where stems are not asked for or not known.
+    """
+
+    clitics: bool = False
+    stems: str | None = None
+
+
+def places_of(term: Term, text: Text, ways: Ways) -> tuple[Place, ...]:
     """All occurrences of `term` in `text`."""
-    layer = text.exact if term.exact else text.folded
-    accepted: list[Sequence[str]] = []
-    for word in term.words:
-        spellings = _spellings(word, layer, clitics=clitics and not term.exact)
-        if not spellings:
+    accepted: list[Sequence[int]] = []
+    for number in range(len(term.words)):
+        numbers = _accepted(term, number, text, ways)
+        if not numbers:
             return ()
-        accepted.append(spellings)
-    anchor = min(range(len(accepted)), key=lambda number: _count(layer, accepted[number]))
-    found = (
-        (number - anchor, number - anchor + len(accepted) - 1)
-        for number in _numbers(layer, accepted[anchor])
-    )
+        accepted.append(numbers)
+    if len(accepted) == 1:
+        found = [(number, number) for number in accepted[0]]
+    else:
+        found = _adjacent(accepted, text.paragraphs)
     inner_matters = is_hangul(term.words[0][0])
-    return tuple(
-        place
-        for place in found
-        if _stands_at(place, accepted, text, layer)
-        and not (inner_matters and text.words[place[0]].inner)
-    )
+    return tuple(p for p in found if not (inner_matters and text.words[p[0]].inner))
 
 
 def merged(lists: Iterable[Sequence[Place]]) -> Sequence[Place]:
@@ -55,34 +63,41 @@ def count_apart(places: Sequence[Place]) -> int:
     return count
 
 
-def _spellings(word: str, layer: Layer, *, clitics: bool) -> Sequence[str]:
-    """The words of the text that this word of a term accepts."""
-    if not layer.words:
-        return ()
+def _accepted(term: Term, number: int, text: Text, ways: Ways) -> Sequence[int]:
+    """The numbers of the words of `text` that stand for one word of `term`, in order."""
+    word = term.words[number]
+    if term.exact:
+        return text.exact.places.get(word, ())
     if is_pattern(word):
-        prefix = literal_prefix(word)
-        return [found for found in layer.starting_with(prefix) if matches(word, found)]
-    wanted = with_clitics(word) if clitics else (word,)
-    return [spelling for spelling in wanted if spelling in layer.places]
+        found = text.folded.starting_with(literal_prefix(word))
+        return _numbers(text.folded, [one for one in found if matches(word, one)])
+    alike = _numbers(text.folded, _behind_particles(word, ways))
+    if ways.stems is None:
+        return alike
+    stems = {stem(form, ways.stems) for form in _behind_particles(term.marked[number], ways)}
+    by_stem = _numbers(text.stems(ways.stems), sorted(stems - {""}))
+    return sorted({*alike, *by_stem}) if alike else by_stem
 
 
-def _count(layer: Layer, spellings: Sequence[str]) -> int:
-    return sum(len(layer.places[spelling]) for spelling in spellings)
+def _behind_particles(word: str, ways: Ways) -> Sequence[str]:
+    return with_clitics(word) if ways.clitics else (word,)
 
 
 def _numbers(layer: Layer, spellings: Sequence[str]) -> Sequence[int]:
     if len(spellings) == 1:
-        return layer.places[spellings[0]]
-    return sorted({number for spelling in spellings for number in layer.places[spelling]})
+        return layer.places.get(spellings[0], ())
+    return sorted({number for one in spellings for number in layer.places.get(one, ())})
 
 
-def _stands_at(place: Place, accepted: Sequence[Sequence[str]], text: Text, layer: Layer) -> bool:
-    first, last = place
-    return (
-        first >= 0
-        and last < len(layer.words)
-        and text.paragraphs[first] == text.paragraphs[last]
-        and all(
-            layer.words[first + number] in spellings for number, spellings in enumerate(accepted)
-        )
-    )
+def _adjacent(accepted: Sequence[Sequence[int]], paragraphs: Sequence[int]) -> list[Place]:
+    """Where the words follow each other within one paragraph."""
+    rarest = min(range(len(accepted)), key=lambda number: len(accepted[number]))
+    standing = [set(numbers) for numbers in accepted]
+    last = len(accepted) - 1
+    starts = (number - rarest for number in accepted[rarest])
+    return [
+        (start, start + last)
+        for start in starts
+        if all(start + number in numbers for number, numbers in enumerate(standing))
+        and paragraphs[start] == paragraphs[start + last]
+    ]

@@ -53,12 +53,16 @@ class Term:
     words: tuple[str, ...]
     exact: bool = False
     span: Span = field(default=Span(), compare=False)
+    marked: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    """The words case-folded, with the marks that folding drops: what a stemmer sees."""
     plain: bool = field(init=False, compare=False, repr=False)
     """Whether each word must stand in the text exactly as it stands here."""
 
     def __post_init__(self) -> None:
         plain = not self.exact and not any(map(is_pattern, self.words))
         object.__setattr__(self, "plain", plain)
+        if not self.marked or self.marked == self.words:
+            object.__setattr__(self, "marked", self.words)
 
 
 @dataclass(frozen=True, slots=True)

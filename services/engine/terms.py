@@ -37,24 +37,26 @@ class TermReader:
         """The term whose characters `text` stand at `inside`; raises RuleError."""
         if exact and ("*" in text or "?" in text):
             self._fail("exact: takes no wildcards; leave out the * or ?, or exact:", span.start)
-        words: list[str] = []
+        words: list[tuple[str, str]] = []
         for chunk in _CHUNK.finditer(without_placeholders(text)):
             words += self._words(chunk.group(), inside + chunk.start(), exact)
         if not words:
             self._fail(_no_words(text), span.start)
-        return Term(tuple(words), exact, span)
+        compared, marked = zip(*words, strict=True)
+        return Term(compared, exact, span, marked)
 
-    def _words(self, chunk: str, offset: int, exact: bool) -> list[str]:
+    def _words(self, chunk: str, offset: int, exact: bool) -> list[tuple[str, str]]:
+        """Each word as it is compared, and with its marks."""
         if exact:
-            return [word.exact for word in cut(chunk)]
+            return [(word.exact, word.exact) for word in cut(chunk)]
         if not ("*" in chunk or "?" in chunk):
-            return [word.folded for word in cut(chunk)]
+            return [(word.folded, word.exact.casefold()) for word in cut(chunk)]
         self._check_scripts(chunk, offset)
         words = []
         for word in cut(chunk.translate(_TO_PLACEHOLDERS)):
             folded = word.folded.translate(_FROM_PLACEHOLDERS)
             self._check_wildcards(folded, offset + word.start)
-            words.append(folded)
+            words.append((folded, folded))
         return words
 
     def _check_scripts(self, chunk: str, offset: int) -> None:

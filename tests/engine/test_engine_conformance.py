@@ -7,17 +7,11 @@ import pytest
 from tests.engine.conformance import Case, read_cases
 
 _FILE = Path(__file__).parents[2].parent / "shared" / "conformance" / "rules.jsonl"
-_STEM = pytest.mark.xfail(reason="no Snowball stemmer is installed with the engine", strict=False)
-
-
-def _parameter(case: Case) -> object:
-    marks = [_STEM] if (case.line.get("options") or {}).get("stem") else []
-    return pytest.param(case, id=case.name, marks=marks)
 
 
 if _FILE.exists():
 
-    @pytest.mark.parametrize("case", list(map(_parameter, read_cases(_FILE))))
+    @pytest.mark.parametrize("case", list(read_cases(_FILE)), ids=lambda case: case.name)
     def test_the_engine_conforms(case: Case) -> None:
         assert case.failure() is None, case.line
 

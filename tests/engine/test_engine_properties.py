@@ -10,8 +10,10 @@ from services.engine.analysis import analyse
 from services.engine.context import neighbours, sentence_around
 from services.engine.document import Document
 from services.engine.errors import RuleError
+from services.engine.folding import fold
+from services.engine.options import Options
 from services.engine.parse import parse
-from services.engine.places import places_of
+from services.engine.places import Ways, places_of
 from services.engine.printing import written
 from services.engine.query import (
     And,
@@ -31,6 +33,7 @@ from services.engine.query import (
     Unit,
 )
 from services.engine.ruleset import RuleSet
+from services.engine.stemming import SNOWBALL, stem
 from services.engine.words import cut
 from tests.engine.newsroom import article, rule
 
@@ -180,8 +183,16 @@ def test_folding_is_settled_after_one_time(text: str) -> None:
 @given(_TERMS, st.text(st.sampled_from("port lind us harour 3.5 港口"), max_size=40), st.booleans())
 def test_skipping_absent_words_early_finds_the_same(term: Term, body: str, clitics: bool) -> None:
     document = Document(article(body))
-    found = document.find(term, TextField.BODY, clitics=clitics).get(ArticleField.BODY, ())
-    assert tuple(found) == places_of(term, analyse(body), clitics=clitics)
+    options = Options(clitics=clitics)
+    found = document.find(term, TextField.BODY, options).get(ArticleField.BODY, ())
+    assert tuple(found) == places_of(term, analyse(body), Ways(clitics))
+
+
+@_SETTINGS
+@given(_TEXT, st.sampled_from(sorted(SNOWBALL)))
+def test_every_word_has_a_stem_in_every_language(text: str, language: str) -> None:
+    for word in analyse(text).words:
+        assert stem(word.exact.casefold(), language) == fold(stem(word.exact.casefold(), language))
 
 
 @_SETTINGS
