@@ -28,6 +28,7 @@ _EUROPEAN = re.compile(
     "\u1c80-\u1c8f\u1d00-\u1dbf\u1e00-\u1fff\u2c60-\u2c7f\u2de0-\u2dff\ua640-\ua69f"
     "\ua722-\ua7ff\uab30-\uab6f]"
 )
+_COMMON_MARKS = re.compile("[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]")
 _ARABIC = re.compile("[\u0600-\u06ff\u0750-\u077f\u0870-\u08ff\ufb50-\ufdff\ufe70-\ufefc]")
 _HEBREW = re.compile("[\u0590-\u05ff\ufb1d-\ufb4f]")
 _HEBREW_LETTER = re.compile("[\u05d0-\u05ea\u05ef-\u05f2\ufb1d\ufb1f-\ufb28\ufb2a-\ufb4f]")
@@ -37,6 +38,7 @@ _CUT = re.compile(
     "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
     "\U0001aff0-\U0001afff\U0001b000-\U0001b16f\U00020000-\U0003ffff]"
 )
+_MEDIAL_OR_FINAL = re.compile("[\u1161-\u1175\u11a8-\u11c2]")
 _HANGUL = re.compile("[\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff\uffa1-\uffdc]")
 
 
@@ -56,9 +58,25 @@ def is_mark(char: str) -> bool:
     return category(char)[0] == "M"
 
 
+@lru_cache(maxsize=65536)
+def joins_before(char: str) -> bool:
+    """Whether NFKC may combine the character with the one before it, or put it in order."""
+    first = unicodedata.normalize("NFKD", char)[0]
+    return (
+        is_mark(char)
+        or unicodedata.combining(first) != 0
+        or _MEDIAL_OR_FINAL.match(first) is not None
+    )
+
+
 def is_letter(char: str) -> bool:
     """A letter; an apostrophe that Unicode calls a letter (U+02BC) is none."""
     return category(char)[0] == "L" and char not in APOSTROPHES
+
+
+def is_initial(char: str) -> bool:
+    """A letter that may stand for a word, with a point behind it."""
+    return is_letter(char) and not is_cut(char) and not is_hangul(char)
 
 
 def is_word_character(char: str) -> bool:
@@ -71,6 +89,11 @@ def is_word_character(char: str) -> bool:
 def drops_marks(base: str) -> bool:
     """Whether marks on this letter go: Latin, Greek, Cyrillic, and the digits among them."""
     return _EUROPEAN.match(base) is not None
+
+
+def is_of_any_script(mark: str) -> bool:
+    """A mark that no script owns, accents above all."""
+    return _COMMON_MARKS.match(mark) is not None
 
 
 def is_arabic(char: str) -> bool:

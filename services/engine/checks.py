@@ -40,16 +40,12 @@ def can_be_counted(node: Node) -> bool:
     return has_occurrences(node.child if isinstance(node, InField) else node)
 
 
-def check_operand(node: Node, operator: str, query: str, start: int | None = None) -> None:
-    """Refuse an operand that a proximity cannot take."""
-    if has_occurrences(node):
-        return
-    name = operator.partition("/")[0]
-    raise RuleError(
-        f"{name} stands between words, phrases and ORs of these only",
-        node.span.start if start is None else start,
-        query,
-    )
+def check_operand(node: Node, operator: str, query: str, start: int) -> None:
+    """Refuse an operand, which begins at `start`, that a proximity cannot take."""
+    if not has_occurrences(node):
+        name = operator.partition("/")[0]
+        message = f"{name} stands between words, phrases and ORs of these only"
+        raise RuleError(message, start, query)
 
 
 def check_query(query: Query) -> Query:

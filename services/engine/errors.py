@@ -5,6 +5,8 @@ Decides how a mistake is shown. What is a mistake is decided where rules are rea
 
 import unicodedata
 
+_MAX_SHOWN = 60
+
 
 class RuleError(Exception):
     """A rule that cannot be accepted.
@@ -28,6 +30,11 @@ class RuleError(Exception):
         _, column = _line_at(self.query, self.offset)
         message = f'rule "{rule_id}", column {column + 1}: {self.message}'
         return RuleError(message, self.offset, self.query)
+
+
+def shortened(text: str) -> str:
+    """As much of a text as a message can name."""
+    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 
 def _line_at(text: str, offset: int) -> tuple[str, int]:

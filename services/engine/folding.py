@@ -5,9 +5,19 @@ Decides the folded form of one word. Where words begin and end is `words`' busin
 
 import unicodedata
 
-from services.engine.characters import drops_marks, is_arabic, is_hebrew, is_mark
+from services.engine.characters import (
+    ANY_ONE,
+    ANY_STAR,
+    drops_marks,
+    is_arabic,
+    is_hebrew,
+    is_mark,
+    is_of_any_script,
+)
 
 _TATWEEL = "\u0640"
+_NO_LETTERS = ("", ANY_STAR, ANY_ONE)
+"""What a mark may stand on without being part of a letter: at a word's start, a wildcard."""
 
 # Latin letters without a decomposition, then Arabic letters written in several ways.
 # ؤ and ئ stay: they tell words apart that the plain letters would not.
@@ -53,7 +63,9 @@ def _is_dropped(mark: str, base: str) -> bool:
     # Hamza (U+0654, U+0655) on waw and yeh is part of ؤ and ئ, not a vowel sign.
     if mark in "\u0654\u0655":
         return base not in ("\u0648", "\u064a")
-    return is_arabic(mark) or is_hebrew(mark) or (base != "" and drops_marks(base))
+    if is_arabic(mark) or is_hebrew(mark):
+        return True
+    return is_of_any_script(mark) if base in _NO_LETTERS else drops_marks(base)
 
 
 def _digit(char: str) -> str:

@@ -1,11 +1,12 @@
 """Wildcards of a word: `*` any number of letters, digits or marks, `?` exactly one.
 
-All possible positions in the pattern are followed at once, so that no pattern takes
-longer than its length times the word's (a backtracking expression can take years).
+All possible places in the pattern are followed at once, one bit each, so that the time
+grows with the word and nothing else (a backtracking expression can take years).
 """
 
 from functools import lru_cache
 from itertools import takewhile
+from typing import NamedTuple
 
 
 def literal_prefix(pattern: str) -> str:
@@ -16,31 +17,41 @@ def literal_prefix(pattern: str) -> str:
 @lru_cache(maxsize=65536)
 def matches(pattern: str, word: str) -> bool:
     """Whether the whole of the folded `word` is of the form `pattern`."""
-    states = _past_stars(pattern, {0})
+    steps = _steps_of(pattern)
+    reached = 1
     for char in word:
-        states = _past_stars(pattern, _after(pattern, states, char))
-        if not states:
-            return False
-    return len(pattern) in states
-
-
-def _after(pattern: str, states: set[int], char: str) -> set[int]:
-    following = set()
-    for state in states:
-        expected = pattern[state : state + 1]
         # A word may hold a decimal point; that is neither letter, digit nor mark.
-        if expected == "*" and char != ".":
-            following.add(state)
-        elif expected == char or (expected == "?" and char != "."):
-            following.add(state + 1)
-    return following
+        by_wildcard, stays = (0, 0) if char == "." else (steps.any_one, steps.stars)
+        moves = steps.literals.get(char, 0) | by_wildcard
+        reached = (reached & moves) << 1 | (reached & stays)
+        if not reached:
+            return False
+    return reached >> steps.length & 1 == 1
 
 
-def _past_stars(pattern: str, states: set[int]) -> set[int]:
-    reached = set(states)
-    for state in states:
-        place = state
-        while pattern[place : place + 1] == "*":
-            place += 1
-            reached.add(place)
-    return reached
+class _Steps(NamedTuple):
+    """Bit *n* of a number is the place behind *n* characters of the pattern, stars left out."""
+
+    literals: dict[str, int]
+    """From which places a character leads one further."""
+    any_one: int
+    """From which places any character does."""
+    stars: int
+    """At which places any characters may pass."""
+    length: int
+
+
+@lru_cache(maxsize=4096)
+def _steps_of(pattern: str) -> _Steps:
+    literals: dict[str, int] = {}
+    any_one = stars = place = 0
+    for char in pattern:
+        if char == "*":
+            stars |= 1 << place
+            continue
+        if char == "?":
+            any_one |= 1 << place
+        else:
+            literals[char] = literals.get(char, 0) | 1 << place
+        place += 1
+    return _Steps(literals, any_one, stars, place)

@@ -4,18 +4,23 @@ Decides when a value is acceptable in a rule and when an article has it. `author
 `category` compare words as the analyser cuts them, the others characters without case.
 """
 
+import re
 from functools import lru_cache
 from typing import assert_never
+from unicodedata import normalize
 from urllib.parse import urlsplit
 
 from schemas.article import Article
-from services.engine.analysis import analyse
-from services.engine.errors import RuleError
+from services.engine.analysis import Text, analyse
+from services.engine.characters import IGNORABLE
+from services.engine.errors import RuleError, shortened
 from services.engine.languages import language_of
-from services.engine.query import MetaField
+from services.engine.places import Ways, places_of
+from services.engine.query import MetaField, Term
 from services.engine.tokens import Token
 
 MIN_URL = 4
+_PORT = re.compile(r":[0-9]+\Z")
 
 
 def check_value(name: MetaField, token: Token, query: str) -> str:
@@ -33,15 +38,15 @@ def _problem(name: MetaField, value: str) -> str | None:
         return _problem_of_url(value)
     if "*" in value or "?" in value:
         return f"{name}: takes no wildcards; leave out the * or ?"
-    if name is MetaField.LANG and language_of(value) is None:
-        return f'"{value}" is no language code of ISO 639-1; write one like en, ar or zh'
+    if name is MetaField.LANG and language_of(_plain(value)) is None:
+        return f'"{shortened(value)}" is no language code of ISO 639-1; write one like en, ar or zh'
     if not analyse(value).words:
         return "there is no letter or digit to search for here"
     return None
 
 
 def _problem_of_url(value: str) -> str | None:
-    if len(value) < MIN_URL:
+    if len(_plain(value)) < MIN_URL:
         return f"url: needs at least {MIN_URL} characters"
     return None
 
@@ -50,11 +55,11 @@ def has_value(article: Article, name: MetaField, value: str) -> bool:
     """Whether the article has this value in this field."""
     match name:
         case MetaField.SOURCE:
-            return _has_source(article, value.casefold())
+            return _has_source(article, _plain(value))
         case MetaField.URL:
-            return value.casefold() in (article.url or "").casefold()
+            return _plain(value) in _plain(article.url or "")
         case MetaField.LANG:
-            return article_language(article) == language_of(value)
+            return article_language(article) == language_of(_plain(value))
         case MetaField.AUTHOR:
             return any(_has_words(one, value) for one in article.author)
         case MetaField.CATEGORY:
@@ -68,17 +73,23 @@ def article_language(article: Article) -> str | None:
     return language_of(article.lang) if article.lang else None
 
 
+@lru_cache(maxsize=4096)
+def _plain(value: str) -> str:
+    """A value as it is compared: without case, and without what nobody sees."""
+    return IGNORABLE.sub("", normalize("NFC", value)).strip().casefold()
+
+
 def _has_source(article: Article, value: str) -> bool:
-    if value in (article.feed_id.casefold(), article.source.casefold()):
+    if value in (_plain(article.feed_id), _plain(article.source)):
         return True
-    host, domain = _host(article.url or ""), _punycode(value)
+    host, domain = _host(article.url or ""), _punycode(_PORT.sub("", value))
     return host == domain or host.endswith(f".{domain}")
 
 
 @lru_cache(maxsize=1024)
 def _host(url: str) -> str:
     try:
-        return _punycode((urlsplit(url).hostname or "").rstrip("."))
+        return _punycode(urlsplit(url).hostname or "")
     except ValueError:  # a bracket in the wrong place: no host that anybody could name
         return ""
 
@@ -86,6 +97,7 @@ def _host(url: str) -> str:
 @lru_cache(maxsize=1024)
 def _punycode(host: str) -> str:
     """The host as it travels, so that `пример.рф` and `xn--…` are the same."""
+    host = host.rstrip(".")
     try:
         return host if host.isascii() else host.encode("idna").decode("ascii")
     except UnicodeError:
@@ -93,13 +105,10 @@ def _punycode(host: str) -> str:
 
 
 def _has_words(text: str, value: str) -> bool:
-    words, wanted = _words(text), _words(value)
-    return any(
-        words[start : start + len(wanted)] == wanted
-        for start in range(len(words) - len(wanted) + 1)
-    )
+    phrase = Term(tuple(word.folded for word in _analysed(value).words))
+    return bool(places_of(phrase, _analysed(text), Ways()))
 
 
 @lru_cache(maxsize=4096)
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.folded for word in analyse(text).words)
+def _analysed(text: str) -> Text:
+    return analyse(" ".join(text.split()))

@@ -5,14 +5,21 @@ of a term `terms`', values of metadata `metadata`'s, whether a whole rule makes 
 `checks`'.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import NoReturn
 
+from services.engine.budget import (
+    MAX_CHARACTERS,
+    MAX_NESTING,
+    MAX_TERMS,
+    ListRead,
+    Lists,
+    Place,
+)
 from services.engine.checks import can_be_counted, check_operand, check_query
 from services.engine.cursor import Cursor
-from services.engine.errors import RuleError
-from services.engine.operators import count_of, link_of
+from services.engine.errors import RuleError, shortened
+from services.engine.operators import check_number_is_attached, count_of, link_of
 from services.engine.query import (
     And,
     AtLeast,
@@ -31,11 +38,7 @@ from services.engine.terms import TermReader
 from services.engine.tokens import Kind, Token
 from services.engine.values import read_metadata
 
-Lists = Mapping[str, Sequence[str]]
-
-MAX_CHARACTERS = 20_000
-MAX_TERMS = 2_000
-MAX_NESTING = 64
+__all__ = ["Lists", "parse"]
 
 _BINARY = frozenset({Kind.AND, Kind.OR, Kind.NEAR})
 _ENDS = frozenset({Kind.END, Kind.CLOSE, Kind.OR})
@@ -43,27 +46,11 @@ _ENDS = frozenset({Kind.END, Kind.CLOSE, Kind.OR})
 
 def parse(text: str, lists: Lists | None = None) -> Query:
     """The rule that `text` expresses; `lists` are the saved lists that it may name."""
-    return check_query(Query(_Parser(text, _Place(lists or {})).whole(), text))
-
-
-@dataclass(slots=True)
-class _Budget:
-    terms: int = MAX_TERMS
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where the reader stands: what is left to spend and what it is inside of."""
-
-    lists: Lists
-    budget: _Budget = field(default_factory=_Budget)
-    depth: int = 0
-    names: tuple[str, ...] = ()
-    in_field: bool = False
+    return check_query(Query(_Parser(text, Place(lists or {})).whole(), text))
 
 
 class _Parser:
-    def __init__(self, text: str, place: _Place) -> None:
+    def __init__(self, text: str, place: Place) -> None:
         if len(text) > MAX_CHARACTERS:
             message = f"a rule has at most {MAX_CHARACTERS} characters"
             raise RuleError(message, MAX_CHARACTERS, text)
@@ -97,13 +84,15 @@ class _Parser:
             if self._cursor.at(Kind.AND):
                 self._need_right_side(self._cursor.take())
             children.append(self._not())
-        return (
-            children[0] if len(children) == 1 else And(tuple(children), self._cursor.since(start))
-        )
+        if len(children) == 1:
+            return children[0]
+        return And(tuple(children), self._cursor.since(start))
 
     def _not(self) -> Node:
         if not self._cursor.at(Kind.NOT, Kind.PLUS, Kind.MINUS):
             return self._near()
+        if self._cursor.at_not_near():
+            self._cursor.fail("NOT NEAR has nothing on its left side", self._cursor.start)
         sign = self._cursor.take()
         self._need_right_side(sign)
         if sign.kind is Kind.NOT and self._cursor.at(Kind.NOT):
@@ -120,30 +109,31 @@ class _Parser:
         first = self._primary()
         if self._cursor.at_not_near():
             return self._not_near(start, first)
+        if not self._cursor.at(Kind.NEAR):
+            return first
+        check_operand(first, self._cursor.now.text, self._cursor.text, start)
         operands, links = [first], []
         while self._cursor.at(Kind.NEAR):
-            operator, operand = self._operator_and_operand(operands[-1])
+            operator, operand = self._operator_and_operand()
             links.append(link_of(operator, self._cursor.text))
             operands.append(operand)
             if self._cursor.at_not_near():
                 self._cursor.fail("NOT NEAR cannot stand in a chain; use AND", self._cursor.start)
-        if not links:
-            return first
         return Near(tuple(operands), tuple(links), self._cursor.since(start))
 
     def _not_near(self, start: int, wanted: Node) -> Node:
         self._cursor.take()
-        operator, unwanted = self._operator_and_operand(wanted)
+        check_operand(wanted, self._cursor.now.text, self._cursor.text, start)
+        operator, unwanted = self._operator_and_operand()
         if self._cursor.at(Kind.NEAR) or self._cursor.at_not_near():
             self._cursor.fail("NOT NEAR cannot stand in a chain; use AND", self._cursor.start)
         return NotNear(
             wanted, unwanted, link_of(operator, self._cursor.text), self._cursor.since(start)
         )
 
-    def _operator_and_operand(self, before: Node) -> tuple[Token, Node]:
+    def _operator_and_operand(self) -> tuple[Token, Node]:
         operator = self._cursor.take()
         self._need_right_side(operator)
-        check_operand(before, operator.text, self._cursor.text)
         start = self._cursor.start
         if self._cursor.at(Kind.NOT, Kind.MINUS):
             self._cursor.fail(
@@ -185,13 +175,16 @@ class _Parser:
             self._cursor.fail(f"{token.text} has nothing on its left side", token.start)
         self._cursor.fail("a word, a phrase or a bracket belongs here", token.start)
 
-    def _deeper(self, offset: int) -> _Place:
+    def _deeper(self, offset: int) -> Place:
         """Go one level down; returns the place to come back to."""
         before = self._place
-        if before.depth == MAX_NESTING:
-            self._cursor.fail(f"nested more than {MAX_NESTING} levels deep", offset)
-        self._place = replace(before, depth=before.depth + 1)
+        self._place = self._checked(before.deeper(), offset)
         return before
+
+    def _checked(self, place: Place | None, offset: int) -> Place:
+        if place is None:
+            self._cursor.fail(f"nested more than {MAX_NESTING} levels deep", offset)
+        return place
 
     def _group(self) -> Node:
         opened = self._cursor.take()
@@ -233,21 +226,13 @@ class _Parser:
         if token.kind is Kind.PHRASE and not token.text.strip():
             self._cursor.fail("there is nothing in these quotes", token.start)
         self._spend(start)
-        if token.text.startswith("/"):
-            self._check_not_a_number(token)
+        check_number_is_attached(self._cursor.before, token, self._cursor.text)
         return self._terms.read(token.text, token.inside, self._cursor.since(start), exact=exact)
 
-    def _check_not_a_number(self, token: Token) -> None:
-        before = self._cursor.before
-        if before and before.kind in {Kind.NEAR, Kind.ATLEAST}:
-            self._cursor.fail(
-                "the number stands directly behind the operator, as in NEAR/5", token.start
-            )
-
-    def _spend(self, offset: int) -> None:
-        if self._place.budget.terms == 0:
+    def _spend(self, offset: int, terms: int = 1) -> None:
+        self._place.budget.terms -= terms
+        if self._place.budget.terms < 0:
             self._cursor.fail(f"a rule has at most {MAX_TERMS} terms, its lists included", offset)
-        self._place.budget.terms -= 1
 
     def _at_least(self) -> Node:
         token = self._cursor.take()
@@ -270,24 +255,40 @@ class _Parser:
     def _list(self) -> Node:
         token = self._cursor.take()
         name, start = token.text, token.start
-        if name not in self._place.lists:
+        if name not in self._place.saved:
             self._cursor.fail(
-                f'there is no saved list "{name[:80]}"; to search for the text, put it in quotes',
+                f'there is no saved list "{shortened(name)}"; '
+                "to search for the text, put it in quotes",
                 start,
             )
         if name in self._place.names:
             self._cursor.fail(f'the saved list "{name}" uses itself', start)
+        known = self._place.budget.lists
+        key = (name, self._place.in_field)
+        if key in known:
+            self._spend(start, known[key].terms)
+            self._checked(self._place.deeper(known[key].levels), start)
+        else:
+            known[key] = self._read_list(name, start)
+        return SavedList(name, known[key].items, self._cursor.since(start))
+
+    def _read_list(self, name: str, start: int) -> ListRead:
+        budget = self._place.budget
+        terms, deepest = budget.terms, budget.deepest
         outside = self._deeper(start)
+        budget.deepest = self._place.depth
         self._place = replace(self._place, names=(*outside.names, name))
-        items = tuple(self._item(name, text, start) for text in self._place.lists[name])
+        items = tuple(self._item(name, text, start) for text in self._place.saved[name])
         self._place = outside
         if not items:
             self._cursor.fail(f'the saved list "{name}" is empty', start)
-        return SavedList(name, items, self._cursor.since(start))
+        levels = budget.deepest - outside.depth
+        budget.deepest = max(budget.deepest, deepest)
+        return ListRead(items, terms - budget.terms, levels)
 
     def _item(self, name: str, text: str, start: int) -> Node:
         try:
             return _Parser(text, self._place).whole()
         except RuleError as error:
-            message = f'in the saved list "{name}", at "{text[:80]}": {error.message}'
+            message = f'in the saved list "{name}", at "{shortened(text)}": {error.message}'
             raise RuleError(message, start, self._cursor.text) from error

@@ -9,6 +9,7 @@ the last word, both included; places are listed in the order of the text.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from services.engine.adjacent import starts_of
 from services.engine.analysis import Layer, Text
 from services.engine.characters import is_hangul
 from services.engine.clitics import with_clitics
@@ -32,18 +33,14 @@ class Ways:
 
 def places_of(term: Term, text: Text, ways: Ways) -> tuple[Place, ...]:
     """All occurrences of `term` in `text`."""
-    accepted: list[Sequence[int]] = []
-    for number in range(len(term.words)):
-        numbers = _accepted(term, number, text, ways)
-        if not numbers:
-            return ()
-        accepted.append(numbers)
-    if len(accepted) == 1:
-        found = [(number, number) for number in accepted[0]]
-    else:
-        found = _adjacent(accepted, text.paragraphs)
+    last = len(term.words) - 1
     inner_matters = is_hangul(term.words[0][0])
-    return tuple(p for p in found if not (inner_matters and text.words[p[0]].inner))
+    return tuple(
+        (start, start + last)
+        for start in _starts(term, text, ways)
+        if text.paragraphs[start] == text.paragraphs[start + last]
+        and not (inner_matters and text.words[start].inner)
+    )
 
 
 def merged(lists: Iterable[Sequence[Place]]) -> Sequence[Place]:
@@ -61,6 +58,19 @@ def count_apart(places: Sequence[Place]) -> int:
         if first >= free:
             count, free = count + 1, last + 1
     return count
+
+
+def _starts(term: Term, text: Text, ways: Ways) -> Sequence[int]:
+    """Where all words of the term stand side by side, over paragraph ends, too."""
+    known: dict[tuple[str, str], Sequence[int]] = {}
+    accepted: list[Sequence[int]] = []
+    for number, word in enumerate(zip(term.words, term.marked, strict=True)):
+        if word not in known:
+            known[word] = _accepted(term, number, text, ways)
+        if not known[word]:
+            return ()
+        accepted.append(known[word])
+    return accepted[0] if len(accepted) == 1 else starts_of(accepted)
 
 
 def _accepted(term: Term, number: int, text: Text, ways: Ways) -> Sequence[int]:
@@ -87,17 +97,3 @@ def _numbers(layer: Layer, spellings: Sequence[str]) -> Sequence[int]:
     if len(spellings) == 1:
         return layer.places.get(spellings[0], ())
     return sorted({number for one in spellings for number in layer.places.get(one, ())})
-
-
-def _adjacent(accepted: Sequence[Sequence[int]], paragraphs: Sequence[int]) -> list[Place]:
-    """Where the words follow each other within one paragraph."""
-    rarest = min(range(len(accepted)), key=lambda number: len(accepted[number]))
-    standing = [set(numbers) for numbers in accepted]
-    last = len(accepted) - 1
-    starts = (number - rarest for number in accepted[rarest])
-    return [
-        (start, start + last)
-        for start in starts
-        if all(start + number in numbers for number, numbers in enumerate(standing))
-        and paragraphs[start] == paragraphs[start + last]
-    ]

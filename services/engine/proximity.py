@@ -9,6 +9,7 @@ import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from services.engine.analysis import Text
 from services.engine.places import Place
@@ -50,17 +51,21 @@ def closest(ones: Sequence[Place], others: Sequence[Place], text: Text) -> int |
 
 
 def _overlapped(wanted: Sequence[Place], unwanted: Sequence[Place]) -> set[Place]:
-    covering: dict[int, set[Place]] = {}
-    for place in unwanted:
-        for number in range(place[0], place[1] + 1):
-            covering.setdefault(number, set()).add(place)
-    return {
-        place
-        for place in wanted
-        for number in range(place[0], place[1] + 1)
+    """The wanted places that share a word with an unwanted one other than themselves."""
+    firsts = [first for first, _ in unwanted]
+    nothing: tuple[Place, ...] = ()
+    reaching = list(accumulate(unwanted, _two_reaching_furthest, initial=nothing))
+    found = set()
+    for place in wanted:
+        before_its_end = reaching[bisect_right(firsts, place[1])]
         # An occurrence is never near itself.
-        if covering.get(number, set()) - {place}
-    }
+        if any(other[1] >= place[0] and other != place for other in before_its_end):
+            found.add(place)
+    return found
+
+
+def _two_reaching_furthest(kept: tuple[Place, ...], place: Place) -> tuple[Place, ...]:
+    return tuple(sorted((*kept, place), key=lambda one: one[1])[-2:])
 
 
 @dataclass(frozen=True, slots=True)

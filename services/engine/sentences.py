@@ -5,8 +5,10 @@ context of an alert must agree on it.
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator
+from unicodedata import normalize
+
+from services.engine.characters import APOSTROPHES, category, is_initial, is_word_character
 
 _BLANK_LINE = re.compile(r"(?:\n|\r(?!\n))\s*(?:\n|\r(?!\n))\s*")
 
@@ -18,8 +20,8 @@ _END = re.compile(
 )
 _NEED_NO_SPACE = "。！？"
 _TITLE = re.compile("Mrs?|Ms|Dr|Prof|Gen|Col|Maj|Lt|Sgt|Capt|Gov|Sen|Rep|St")
-_LAST_WORD = re.compile(r"(?:[^\W_]|\.)*$")
-# Longer than any title, initials or gap between words; looking further costs time.
+_NO_SPACE = re.compile(r"\S")
+# Longer than any title or initials; looking further costs time.
 _WINDOW = 32
 
 
@@ -67,17 +69,23 @@ def _goes_on(text: str, match: re.Match[str], start: int, end: int) -> bool:
         return False
     if match["mark"] == "." and _is_abbreviation(text, max(start, match.start() - _WINDOW), match):
         return True
-    following = text[match.end() : min(end, match.end() + _WINDOW)].lstrip()[:1]
+    following = _NO_SPACE.search(text, match.end(), end)
+    char = following.group() if following else " "
     # Georgian letters are lower case to Unicode, but have no title case and begin sentences.
-    return unicodedata.category(following or " ") == "Ll" and following != following.title()
+    return category(char) == "Ll" and char != char.title()
 
 
 def _is_abbreviation(text: str, start: int, match: re.Match[str]) -> bool:
-    found = _LAST_WORD.search(text, start, match.start())
-    word = found.group() if found else ""
-    return _TITLE.fullmatch(word) is not None or _are_initials(word)
+    first = match.start()
+    while first > start and (is_word_character(text[first - 1]) or text[first - 1] == "."):
+        first -= 1
+    word = normalize("NFC", text[first : match.start()])
+    # The t of "don't" and the s of "it's" stand behind a letter and its apostrophe.
+    is_rest = word.islower() and first > 1 and text[first - 1] in APOSTROPHES
+    is_rest = is_rest and is_word_character(text[first - 2])
+    return _TITLE.fullmatch(word) is not None or (_are_initials(word) and not is_rest)
 
 
 def _are_initials(word: str) -> bool:
     """`J`, `U.S`: single letters, the last without its point."""
-    return word != "" and all(len(part) == 1 and part.isalpha() for part in word.split("."))
+    return word != "" and all(len(part) == 1 and is_initial(part) for part in word.split("."))

@@ -10,12 +10,13 @@ from typing import NoReturn
 from services.engine.characters import (
     ANY_ONE,
     ANY_STAR,
+    IGNORABLE,
     is_cut,
     is_hangul,
     is_mark,
     without_placeholders,
 )
-from services.engine.errors import RuleError
+from services.engine.errors import RuleError, shortened
 from services.engine.query import Span, Term
 from services.engine.words import cut
 
@@ -71,9 +72,10 @@ class TermReader:
         wildcards = [place for place, char in enumerate(word) if char in "*?"]
         if wildcards and wildcards[0] < MIN_STEM:
             few = f"at least {MIN_STEM} letters must stand before a wildcard, as in syr*"
-            self._fail(f'"{word[:40]}": {few}', offset)
+            self._fail(f'"{shortened(word)}": {few}', offset)
         if len(wildcards) > MAX_WILDCARDS:
-            self._fail(f'"{word[:40]}": at most {MAX_WILDCARDS} wildcards in a word', offset)
+            most = f"at most {MAX_WILDCARDS} wildcards in a word"
+            self._fail(f'"{shortened(word)}": {most}', offset)
 
     def _fail(self, message: str, offset: int) -> NoReturn:
         raise RuleError(message, offset, self._query)
@@ -87,8 +89,8 @@ def _no_words(text: str) -> str:
 
 
 def _touches_cut_script(chunk: str, wildcards: re.Match[str]) -> bool:
-    before = wildcards.start() - 1
-    while before > 0 and is_mark(chunk[before]):
+    before, end = wildcards.start() - 1, wildcards.end()
+    while before > 0 and (is_mark(chunk[before]) or IGNORABLE.match(chunk[before])):
         before -= 1
-    beside = chunk[max(before, 0) : wildcards.start()] + chunk[wildcards.end() :][:1]
+    beside = chunk[max(before, 0) : wildcards.start()] + chunk[end : end + 1]
     return any(is_cut(char) or is_hangul(char) for char in beside)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import NoReturn
 
-from services.engine.characters import IGNORABLE, is_hebrew_letter
-from services.engine.errors import RuleError
+from services.engine.characters import IGNORABLE, is_hebrew_letter, is_mark
+from services.engine.errors import RuleError, shortened
 from services.engine.query import MetaField, TextField
 
 
@@ -69,7 +69,10 @@ _CLOSES = {
 _FIELD = re.compile(r"([^\W\d_]+):")
 # Invisible characters around words and operators, as copying from a right-to-left page
 # leaves them: they must not make AND a word, or keep a minus from excluding.
-_LOOSE = re.compile(rf"(?<![^\s()|]){IGNORABLE.pattern}+|{IGNORABLE.pattern}+(?![^\s()|])")
+_LOOSE = re.compile(
+    rf"(?<![^\s()|]){IGNORABLE.pattern}++|(?<!{IGNORABLE.pattern}){IGNORABLE.pattern}++(?![^\s()|])"
+)
+_INVISIBLE = re.compile(f"{IGNORABLE.pattern}++")
 _OPERATOR = re.compile(r"(AND|OR|NOT)|(O?NEAR)(?:/.*)?|(ATLEAST)(?:/.*)?", re.DOTALL)
 _KINDS = {kind.name: kind for kind in (Kind.AND, Kind.OR, Kind.NOT, Kind.ATLEAST)}
 _EXACT = "exact"
@@ -99,7 +102,17 @@ class _Lexer:
     def _skip_white_space(self) -> bool:
         while self.place < len(self.text) and self.text[self.place].isspace():
             self.place += 1
+        self.place = self._behind_invisible(self.place)
         return self.place < len(self.text)
+
+    def _behind_invisible(self, place: int) -> int:
+        """Where something to be seen stands, between a sign or a colon and its term, say."""
+        invisible = _INVISIBLE.match(self.text, place)
+        return invisible.end() if invisible else place
+
+    def _visible_at(self, place: int) -> str:
+        place = self._behind_invisible(place)
+        return self.text[place : place + 1]
 
     def _add(self, kind: Kind, end: int, text: str = "", inside: int = 0) -> None:
         self.tokens.append(Token(kind, self.place, end, text, inside))
@@ -117,8 +130,8 @@ class _Lexer:
         elif field := _FIELD.match(self.text, self.place):
             self._field(field)
         elif char == "@":
-            end = self._end_of_word()
-            self._add(Kind.LIST, end, self.text[self.place + 1 : end])
+            name = self._behind_invisible(self.place + 1)
+            self._add(Kind.LIST, self._end_of_word(), self.query[name : self._end_of_word()])
         else:
             self._word()
 
@@ -126,9 +139,16 @@ class _Lexer:
         """A quote, unless it stands between two Hebrew letters, where it is gershayim."""
         if self.text[place] not in _CLOSES:
             return False
-        before, after = self.text[place - 1 : place], self.text[place + 1 : place + 2]
-        is_inside = before != "" and after != "" and self.text[place] in '"＂'
-        return not (is_inside and is_hebrew_letter(before) and is_hebrew_letter(after))
+        return not (self.text[place] in '"＂' and self._is_gershayim(place))
+
+    def _is_gershayim(self, place: int) -> bool:
+        after = self._visible_at(place + 1)
+        if after == "" or not is_hebrew_letter(after):
+            return False
+        before = place - 1
+        while before > 0 and (is_mark(self.text[before]) or IGNORABLE.match(self.text[before])):
+            before -= 1
+        return before >= 0 and is_hebrew_letter(self.text[before])
 
     def _quoted(self, kind: Kind) -> None:
         closers = _CLOSES[self.text[self.place]]
@@ -148,7 +168,7 @@ class _Lexer:
 
     def _sign(self) -> None:
         char = self.text[self.place]
-        following = self.text[self.place + 1 : self.place + 2]
+        following = self._visible_at(self.place + 1)
         is_lone = following == "" or following.isspace() or following in ")|"
         if is_lone or following in _DASHES | _PLUSES or self._at_operator(self.place + 1):
             self._fail(
@@ -185,22 +205,23 @@ class _Lexer:
         name = field[1].casefold()
         if name not in {_EXACT, *TextField, *MetaField}:
             self._fail(self._unknown_field(field[1]), self.place)
-        following = self.text[field.end() : field.end() + 1]
+        value = self._behind_invisible(field.end())
+        following = self.text[value : value + 1]
         if following == "" or following.isspace() or following in ")|":
             self._fail(
                 f"{field[0]} needs a value directly after the colon, as in {name}:Syria",
                 self.place,
             )
         if name in set(MetaField):
-            self._add(Kind.META, field.end(), name)
+            self._add(Kind.META, value, name)
             self._values()
         else:
-            self._add(Kind.EXACT if name == _EXACT else Kind.FIELD, field.end(), name)
+            self._add(Kind.EXACT if name == _EXACT else Kind.FIELD, value, name)
 
     def _unknown_field(self, name: str) -> str:
         known = ", ".join([*TextField, *MetaField, _EXACT])
         return (
-            f'there is no field "{name}"; the fields are {known}. '
+            f'there is no field "{shortened(name)}"; the fields are {known}. '
             "To search for a text with a colon, put it in quotes"
         )
 

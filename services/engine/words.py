@@ -20,9 +20,11 @@ from services.engine.characters import (
     is_cut,
     is_hangul,
     is_hebrew_letter,
+    is_initial,
     is_letter,
     is_mark,
     is_word_character,
+    joins_before,
 )
 from services.engine.folding import fold
 
@@ -49,7 +51,9 @@ class _Char(NamedTuple):
     end: int
 
 
-_MARK_LIKE = re.compile("[\u1161-\u1175\u11a8-\u11c2\uff9e\uff9f]")
+# More marks on one letter than any language writes; Unicode's Stream-Safe Text Format
+# draws the same line (UAX #15). Putting marks in their order costs their square.
+_MAX_MARKS = 30
 # The bounds keep thousands of groups from costing their square; no number is as long.
 _GROUPED_NUMBER = re.compile(
     r"(?<!\d)(?:\d{1,3}(?:,\d{3}){1,20}|\d{1,2}(?:,\d{2}){1,20},\d{3})(?!\d)"
@@ -78,7 +82,7 @@ _cached_cut = lru_cache(maxsize=65536)(_cut)
 
 def _normalised(chunk: str) -> list[_Char]:
     """The characters in NFKC, ignorable ones removed, apostrophes all alike."""
-    if chunk.isascii() or (is_normalized("NFKC", chunk) and not IGNORABLE.search(chunk)):
+    if chunk.isascii() or _is_plain(chunk):
         return [
             _Char("'" if char in APOSTROPHES else char, place, place + 1)
             for place, char in enumerate(chunk)
@@ -86,26 +90,37 @@ def _normalised(chunk: str) -> list[_Char]:
     return [char for cluster in _clusters(_visible(chunk)) for char in _composed(cluster)]
 
 
+def _is_plain(chunk: str) -> bool:
+    """Whether the characters may be taken as they are."""
+    # Marks are counted first: is_normalized() puts them in order to tell.
+    return not (_has_many_marks(chunk) or IGNORABLE.search(chunk)) and is_normalized("NFKC", chunk)
+
+
+def _has_many_marks(chunk: str) -> bool:
+    return len(chunk) > _MAX_MARKS and sum(map(is_mark, chunk)) > _MAX_MARKS
+
+
 def _visible(chunk: str) -> Iterator[_Char]:
-    before = " "
+    before, marks = " ", 0
     for place, char in enumerate(chunk):
         if char == ZWNJ and is_arabic(before) and (is_letter(before) or is_mark(before)):
             yield _Char(" ", place, place + 1)
         elif char in APOSTROPHES:
             # Before NFKC, which takes the acute accent apart into a space and a mark.
             yield _Char("'", place, place + 1)
-        elif not IGNORABLE.match(char):
-            yield _Char(char, place, place + 1)
-        else:
+        elif IGNORABLE.match(char) or (marks == _MAX_MARKS and is_mark(char)):
             continue
+        else:
+            yield _Char(char, place, place + 1)
         before = char
+        marks = marks + 1 if is_mark(char) else 0
 
 
 def _clusters(chars: Iterator[_Char]) -> Iterator[list[_Char]]:
     """Characters with the marks after them: what NFKC may combine, and no more."""
     cluster: list[_Char] = []
     for char in chars:
-        if cluster and not (is_mark(char.char) or _MARK_LIKE.match(char.char)):
+        if cluster and not joins_before(char.char):
             yield cluster
             cluster = []
         cluster.append(char)
@@ -188,7 +203,7 @@ def _are_joined(chars: list[_Char], one: tuple[int, int], other: tuple[int, int]
 
 def _is_initial(chars: list[_Char], run: tuple[int, int]) -> bool:
     first, *rest = (chars[place].char for place in range(*run))
-    return is_letter(first) and not is_cut(first) and all(map(is_mark, rest))
+    return is_initial(first) and all(map(is_mark, rest))
 
 
 def _without_possessives(chars: list[_Char], runs: Iterator[_Run]) -> Iterator[_Run]:

@@ -1,7 +1,8 @@
 """Runs conformance cases of the rule language: `python -m tests.engine.conformance FILE`.
 
-A case says whether a rule matches an article, or that a rule is refused (and where).
-Options that the engine does not have are failures, never silently passed.
+A case says whether a rule matches an article, or that a rule is refused (and where). Lines
+may stand in any order. Whatever is wrong with a case, an option that the engine does not
+have included, is a failure of this case: it neither passes nor stops the others.
 """
 
 import json
@@ -20,68 +21,76 @@ from services.engine.ruleset import RuleSet
 
 _THEN = datetime(2020, 1, 1, tzinfo=UTC)
 _OPTIONS = {"languages", "stem", "clitics"}
+Line = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One case, with the article it is about (None where the rule must be refused)."""
+    """One case, with the articles and the saved lists of its file."""
 
-    line: Mapping[str, Any]
-    article: Article | None
+    name: str
+    line: Line
+    articles: Mapping[str, Line]
     lists: Lists
 
     @property
-    def name(self) -> str:
-        return str(self.line["id"])
+    def expected(self) -> str:
+        """What the case asks for."""
+        if self.line.get("error"):
+            offset = self.line.get("offset")
+            return "an error" if offset is None else f"an error at offset {offset}"
+        match = self.line.get("match")
+        if not isinstance(match, bool):
+            return "neither a match nor an error"
+        return "a match" if match else "no match"
 
     def failure(self) -> str | None:
         """What is wrong, in a line; None if the case passes."""
-        if self.line.get("error"):
-            return self._failure_to_refuse()
         try:
-            matched = self._matches()
-        except (RuleError, ValueError) as error:
-            return f"expected {self._expected}, got an error: {error}"
-        return None if matched == self.line["match"] else f"expected {self._expected}"
+            got = self._refusal() or self._verdict()
+        except Exception as error:
+            return f"expected {self.expected}, the case broke: {error!r}"
+        if got in (self.expected, self.expected.partition(" at offset")[0]):
+            return None
+        return f"expected {self.expected}, got {got}"
 
-    @property
-    def _expected(self) -> str:
-        return "a match" if self.line["match"] else "no match"
-
-    def _failure_to_refuse(self) -> str | None:
+    def _refusal(self) -> str | None:
+        """The error that the rule is refused with, if it is; where, if the case says where."""
         try:
             parse(self.line["rule"], self.lists)
+            RuleSet.of([self._rule()], self.lists)
         except RuleError as error:
-            offset = self.line.get("offset", error.offset)
-            if error.offset == offset:
-                return None
-            return f"expected the error at offset {offset}, it is at {error.offset}: {error}"
-        return "expected the rule to be refused"
+            if not self.line.get("error"):
+                return f"an error at offset {error.offset}: {error}"
+            is_told = self.line.get("offset") is not None
+            return f"an error at offset {error.offset}" if is_told else "an error"
+        return None
 
-    def _matches(self) -> bool:
-        if self.article is None:
-            raise ValueError("the case names no article")
-        rule = WatchRule(
-            rule_id=self.name,
-            version=1,
-            name=self.name,
-            query=self.line["rule"],
-            **_options_of(self.line.get("options") or {}),
-        )
-        result = RuleSet.of([rule], self.lists).match(self.article)
+    def _verdict(self) -> str:
+        if self.line.get("error"):
+            return "a rule that is taken"
+        result = RuleSet.of([self._rule()], self.lists).match(self._article())
         if result.failures:
-            raise ValueError(f"the rule broke: {result.failures[0].error!r}")
-        return bool(result.matches)
+            raise result.failures[0].error
+        return "a match" if result.matches else "no match"
+
+    def _rule(self) -> WatchRule:
+        options = self.line.get("options") or {}
+        unknown = {key for key, value in options.items() if value} - _OPTIONS
+        if unknown:
+            raise ValueError(f"the engine has no option {', '.join(sorted(unknown))}")
+        given = {key: options[key] for key in _OPTIONS & options.keys() if options[key]}
+        query = self.line["rule"]
+        return WatchRule(rule_id=self.name, version=1, name=self.name, query=query, **given)
+
+    def _article(self) -> Article:
+        name = self.line.get("article")
+        if name not in self.articles:
+            raise ValueError(f"there is no article {name!r}")
+        return _article_of(self.articles[name])
 
 
-def _options_of(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    unknown = {key for key, value in given.items() if value} - _OPTIONS
-    if unknown:
-        raise ValueError(f"the engine has no option {', '.join(sorted(unknown))}")
-    return {key: given[key] for key in _OPTIONS & given.keys()}
-
-
-def _article_of(line: Mapping[str, Any]) -> Article:
+def _article_of(line: Line) -> Article:
     return Article(
         article_id=line["name"],
         revision="1",
@@ -101,23 +110,35 @@ def _article_of(line: Mapping[str, Any]) -> Article:
     )
 
 
-def _values(given: str | Sequence[str] | None) -> tuple[str, ...]:
-    if not given:
-        return ()
-    return (given,) if isinstance(given, str) else tuple(given)
+def _values(given: str | Sequence[str | None] | None) -> tuple[str, ...]:
+    values = (given,) if isinstance(given, str) else given or ()
+    return tuple(value for value in values if value)
+
+
+def _lists_of(line: Line) -> dict[str, tuple[str, ...]]:
+    return {name: _values(items) for name, items in line.items() if name != "kind"}
 
 
 def read_cases(path: Path) -> Iterator[Case]:
-    """The cases of a file; articles and lists may stand anywhere in it."""
-    lines = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line.strip()]
-    articles = {line["name"]: _article_of(line) for line in lines if line["kind"] == "article"}
+    """The cases of a file; raises ValueError for a line that is no JSON object."""
+    lines = list(_lines_of(path))
+    articles = {line.get("name", ""): line for line in lines if line.get("kind") == "article"}
     lists: dict[str, Sequence[str]] = {}
     for line in lines:
-        if line["kind"] == "lists":
-            lists |= {name: items for name, items in line.items() if name != "kind"}
-    for line in lines:
-        if line["kind"] == "case":
-            yield Case(line, articles[line["article"]] if "article" in line else None, lists)
+        if line.get("kind") == "lists":
+            lists |= _lists_of(line)
+    for number, line in enumerate(lines, start=1):
+        if line.get("kind") == "case":
+            yield Case(str(line.get("id") or f"line {number}"), line, articles, lists)
+
+
+def _lines_of(path: Path) -> Iterator[Line]:
+    # Not splitlines(): U+2028 and its like may stand in a string of JSON.
+    for number, text in enumerate(path.read_text("utf-8-sig").split("\n"), start=1):
+        line = json.loads(text) if text.strip() else {}
+        if not isinstance(line, dict):
+            raise ValueError(f"line {number} is no JSON object")
+        yield line
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -128,11 +149,12 @@ def main(arguments: Sequence[str]) -> int:
     cases = list(read_cases(Path(arguments[0])))
     failures = [(case, failure) for case in cases if (failure := case.failure())]
     for case, failure in failures:
-        article = case.line.get("article", "-")
-        print(f"{case.name}: rule {case.line['rule']!r}, article {article}: {failure}")  # noqa: T201
+        rule, article = case.line.get("rule"), case.line.get("article", "-")
+        print(f"{case.name}: rule {rule!r}, article {article}: {failure}")  # noqa: T201
     print(f"{len(cases) - len(failures)} passed, {len(failures)} failed")  # noqa: T201
     return 1 if failures else 0
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     sys.exit(main(sys.argv[1:]))

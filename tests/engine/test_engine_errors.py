@@ -2,8 +2,9 @@
 
 import pytest
 
+from services.engine.budget import MAX_NESTING, MAX_TERMS
 from services.engine.errors import RuleError
-from services.engine.parse import MAX_NESTING, MAX_TERMS, parse
+from services.engine.parse import parse
 
 _LISTS = {
     "ports": ["Karvala", "lind OR"],
@@ -52,7 +53,7 @@ def _error(query: str) -> RuleError:
         ("port NOT NEAR/3", 9, "nothing on its right"),
         ("port NEAR/3 -strike", 12, "cannot take NOT"),
         ("port NEAR/3 (a AND b)", 12, "words, phrases and ORs"),
-        ("(a AND b) NEAR/3 port", 1, "words, phrases and ORs"),
+        ("(a AND b) NEAR/3 port", 0, "words, phrases and ORs"),
         ("title:a NEAR/3 b", 0, "words, phrases and ORs"),
         ("lang:en NEAR/3 b", 0, "words, phrases and ORs"),
         ("a NEAR/3 b NOT NEAR/3 c", 11, "chain"),
