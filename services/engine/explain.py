@@ -1,20 +1,22 @@
 """Why a rule matches an article or does not, clause by clause.
 
-Decides the words of the explanation; what holds is `evaluate`'s business. Slower than
-matching: for a person who asks, not for the stream.
+Decides the words of the explanation and the places it points at; what holds is
+`evaluate`'s business. Slower than matching: for a person who asks, not for the stream.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from schemas.article import Article
-from schemas.matches import ArticleField
+from schemas.matches import ArticleField, Hit
 from services.engine.checks import has_occurrences
 from services.engine.document import Document, Found
 from services.engine.evaluate import Evaluation
 from services.engine.metadata import article_language
 from services.engine.options import DEFAULT_OPTIONS, Options
-from services.engine.places import count_apart
-from services.engine.proximity import chain, closest
+from services.engine.places import Place, count_apart
+from services.engine.proximity import Gap, chain, closest
 from services.engine.query import (
     And,
     AtLeast,
@@ -35,14 +37,37 @@ from services.engine.query import (
 )
 
 
+class Joint(StrEnum):
+    """How the parts of a clause make it hold; a clause without parts is a leaf."""
+
+    LEAF = ""
+    ALL = "all of these"
+    ANY = "any of these"
+    NONE = "none of these"
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One clause: as written, whether it held, why (may be empty), and the parts of it."""
+    """One clause: as written, whether it held, why (may be empty), and the parts of it.
+
+    `hits` are the occurrences that the note speaks of; `nearest` are the two that come
+    nearest to each other where a proximity failed.
+    """
 
     clause: str
     held: bool
     note: str = ""
     parts: tuple["Explanation", ...] = ()
+    joint: Joint = Joint.LEAF
+    hits: tuple[Hit, ...] = ()
+    nearest: tuple[Hit, Hit] | None = None
+
+    def leaves(self) -> Iterator["Explanation"]:
+        """The clauses that have no parts."""
+        if not self.parts:
+            yield self
+        for part in self.parts:
+            yield from part.leaves()
 
 
 def explain(query: Query, article: Article, options: Options = DEFAULT_OPTIONS) -> Explanation:
@@ -53,8 +78,14 @@ def explain(query: Query, article: Article, options: Options = DEFAULT_OPTIONS) 
     if options.languages and language not in options.languages:
         wanted = ", ".join(sorted(options.languages))
         note = f"the rule is for {wanted}, the article is {language or 'of unknown language'}"
-        return Explanation(whole.clause, False, note, whole.parts)
+        return replace(whole, held=False, note=note)
     return whole
+
+
+@dataclass(frozen=True, slots=True)
+class _Why:
+    note: str = ""
+    nearest: tuple[Hit, Hit] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +94,16 @@ class _Explainer:
 
     def of(self, node: Node, scope: TextField | None) -> Explanation:
         held = self.evaluation.holds(node, scope)
-        note = self._note(node, scope, held=held)
-        return Explanation(self._written(node), held, note, self._parts(node, scope))
+        why = self._why(node, scope, held=held)
+        return Explanation(
+            self._written(node),
+            held,
+            why.note,
+            self._parts(node, scope),
+            _joint(node),
+            self._hits(node, scope),
+            why.nearest,
+        )
 
     def _written(self, node: Node) -> str:
         return self.evaluation.query.written(node)
@@ -73,54 +112,60 @@ class _Explainer:
         match node:
             case And() | Or() | Not():
                 return tuple(self.of(child, scope) for child in children_of(node))
-            case InField() if not isinstance(node.child, Term | SavedList):
+            case InField() if _joint(node) is not Joint.LEAF:
                 return (self.of(node.child, node.name),)
             case _:
                 return ()
 
-    def _note(self, node: Node, scope: TextField | None, *, held: bool) -> str:
+    def _why(self, node: Node, scope: TextField | None, *, held: bool) -> _Why:
         match node:  # the other kinds speak through their parts
-            case Near() | NotNear():
-                return "" if held else self._why_not_near(node, scope)
+            case Near() if not held:
+                return self._why_not_near(node, scope)
+            case NotNear() if not held:
+                wanted = self.evaluation.found(node.wanted, scope)
+                return _Why("each occurrence has one near" if wanted else "does not occur")
             case AtLeast():
-                return f"occurs {_times(_count(self.evaluation.found(node.operand, scope)))}"
+                return _Why(f"occurs {_times(_count(self.evaluation.found(node.operand, scope)))}")
             case Term() | SavedList() if has_occurrences(node):
                 return self._occurrences(node, scope)
-            case InField() if isinstance(node.child, Term):
+            case SavedList():
+                holding = sum(self.evaluation.holds(item, scope) for item in node.items)
+                return _Why(f"{holding} of its {len(node.items)} expressions hold")
+            case InField() if _joint(node) is Joint.LEAF:
                 return self._occurrences(node.child, node.name)
             case Meta():
-                return _metadata(self.evaluation.document.article, node)
+                return _Why(_metadata(self.evaluation.document.article, node))
             case _:
-                return ""
+                return _Why()
 
-    def _occurrences(self, node: Node, scope: TextField | None) -> str:
+    def _occurrences(self, node: Node, scope: TextField | None) -> _Why:
         count = _count(self.evaluation.found(node, scope))
-        return f"occurs {_times(count)}" if count else "does not occur"
+        return _Why(f"occurs {_times(count)}" if count else "does not occur")
 
-    def _why_not_near(self, node: Near | NotNear, scope: TextField | None) -> str:
-        if isinstance(node, NotNear):
-            wanted = self.evaluation.found(node.wanted, scope)
-            return "each occurrence has one near" if wanted else "does not occur"
+    def _why_not_near(self, node: Near, scope: TextField | None) -> _Why:
         found = [self.evaluation.found(operand, scope) for operand in node.operands]
         for operand, places in zip(node.operands, found, strict=True):
             if not places:
-                return f"{self._written(operand)} does not occur"
+                return _Why(f"{self._written(operand)} does not occur")
         for number, link in enumerate(node.links):
             why = self._why_pair_not_near(found[number], found[number + 1], link)
-            if why:
+            if why is not None:
                 return why
-        return "no occurrence is near both of its neighbours"
+        return _Why("no occurrence is near both of its neighbours")
 
-    def _why_pair_not_near(self, one: Found, other: Found, link: Link) -> str:
+    def _why_pair_not_near(self, one: Found, other: Found, link: Link) -> _Why | None:
         if self._is_near(one, other, link):
-            return ""
-        if link.ordered and self._is_near(one, other, Link(link.within)):
-            return "near, but in the other order"
-        gaps = [gap for field in one if (gap := self._gap(one, other, field)) is not None]
+            return None
+        gaps = [(gap, field) for field in one if (gap := self._gap(one, other, field)) is not None]
         if not gaps:
-            return "never in one paragraph"
-        apart = f"{_words(min(gaps))} between them where they are nearest"
-        return f"in one paragraph, {apart}" if isinstance(link.within, Unit) else apart
+            return _Why("never in one paragraph")
+        gap, field = min(gaps)
+        nearest = (self._hit(field, gap.one), self._hit(field, gap.other))
+        if link.ordered and self._is_near(one, other, Link(link.within)):
+            return _Why("near, but in the other order", nearest)
+        apart = f"{_words(gap.words)} between them where they are nearest"
+        in_unit = isinstance(link.within, Unit)
+        return _Why(f"in one paragraph, {apart}" if in_unit else apart, nearest)
 
     def _is_near(self, one: Found, other: Found, link: Link) -> bool:
         texts = self.evaluation.document.texts
@@ -129,9 +174,46 @@ class _Explainer:
             for field, places in one.items()
         )
 
-    def _gap(self, one: Found, other: Found, field: ArticleField) -> int | None:
+    def _gap(self, one: Found, other: Found, field: ArticleField) -> Gap | None:
         text = self.evaluation.document.texts[field]
         return closest(one[field], other.get(field, ()), text)
+
+    def _hits(self, node: Node, scope: TextField | None) -> tuple[Hit, ...]:
+        match node:
+            case Near() | AtLeast() | Term():
+                found = self.evaluation.found(node, scope)
+            case NotNear():
+                found = self.evaluation.found(node, scope)
+                found = found or self.evaluation.found(node.wanted, scope)
+            case SavedList() if has_occurrences(node):
+                found = self.evaluation.found(node, scope)
+            case InField() if _joint(node) is Joint.LEAF:
+                found = self.evaluation.found(node.child, node.name)
+            case _:
+                return ()
+        return tuple(self._hit(field, place) for field, places in found.items() for place in places)
+
+    def _hit(self, field: ArticleField, place: Place) -> Hit:
+        words = self.evaluation.document.texts[field].words
+        return Hit(field=field, start=words[place[0]].start, end=words[place[1]].end)
+
+
+def _joint(node: Node) -> Joint:
+    match node:
+        case And():
+            return Joint.ALL
+        case Or():
+            return Joint.ANY
+        case Not():
+            return Joint.NONE
+        case InField(child=Term()):
+            return Joint.LEAF
+        case InField(child=SavedList() as items) if has_occurrences(items):
+            return Joint.LEAF
+        case InField():
+            return Joint.ALL
+        case _:
+            return Joint.LEAF
 
 
 def _count(found: Found) -> int:
@@ -148,10 +230,14 @@ def _words(count: int) -> str:
 
 def _metadata(article: Article, node: Meta) -> str:
     facts = {
-        "source": f"{article.feed_id}, {article.source}, {article.url}",
+        "source": ", ".join(_distinct(article.feed_id, article.source, article.url)),
         "author": ", ".join(article.author),
         "category": ", ".join(article.category),
         "url": article.url,
         "lang": article.lang,
     }
     return f"the article has {facts[node.name] or 'none'}"
+
+
+def _distinct(*values: str | None) -> Iterator[str]:
+    yield from dict.fromkeys(value for value in values if value)

@@ -40,14 +40,22 @@ def alone(
     return [place for place in wanted if place not in near]
 
 
-def closest(ones: Sequence[Place], others: Sequence[Place], text: Text) -> int | None:
-    """The fewest words between two of them in one paragraph; None if none are in one."""
+@dataclass(frozen=True, slots=True, order=True)
+class Gap:
+    """Two occurrences and the words between them."""
+
+    words: int
+    one: Place
+    other: Place
+
+
+def closest(ones: Sequence[Place], others: Sequence[Place], text: Text) -> Gap | None:
+    """The two in one paragraph with the fewest words between; None if no two are in one."""
     anywhere = _Reach(Link(Unit.PARAGRAPH), text)
     near = anywhere.near_some(ones, others)
-    firsts = [first for first, _ in others]
-    lasts = sorted(last for _, last in others)
-    gaps = [gap for place in near for gap in anywhere.gaps(place, firsts, lasts)]
-    return min(gaps, default=None)
+    by_first = sorted(others)
+    by_last = sorted(others, key=lambda place: place[1])
+    return min((gap for one in near for gap in anywhere.gaps(one, by_first, by_last)), default=None)
 
 
 def _overlapped(wanted: Sequence[Place], unwanted: Sequence[Place]) -> set[Place]:
@@ -89,13 +97,16 @@ class _Reach:
             or (self.after and self._reaches_on(place, firsts))
         ]
 
-    def gaps(self, place: Place, firsts: Sequence[int], lasts: Sequence[int]) -> Iterator[int]:
-        """The words between `place` and the nearest end on each side within its unit."""
-        before, after = bisect_left(lasts, place[0]) - 1, bisect_right(firsts, place[1])
-        if before >= 0 and self._is_near(lasts[before], place[0]):
-            yield place[0] - lasts[before] - 1
-        if after < len(firsts) and self._is_near(place[1], firsts[after]):
-            yield firsts[after] - place[1] - 1
+    def gaps(
+        self, place: Place, by_first: Sequence[Place], by_last: Sequence[Place]
+    ) -> Iterator[Gap]:
+        """What lies between `place` and the nearest one on each side within its unit."""
+        before = bisect_left(by_last, place[0], key=lambda other: other[1]) - 1
+        after = bisect_right(by_first, place[1], key=lambda other: other[0])
+        if before >= 0 and self._is_near(by_last[before][1], place[0]):
+            yield Gap(place[0] - by_last[before][1] - 1, place, by_last[before])
+        if after < len(by_first) and self._is_near(place[1], by_first[after][0]):
+            yield Gap(by_first[after][0] - place[1] - 1, place, by_first[after])
 
     @property
     def _units(self) -> Sequence[int]:

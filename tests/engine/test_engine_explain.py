@@ -2,7 +2,8 @@
 
 import pytest
 
-from services.engine.explain import Explanation, explain
+from schemas.matches import ArticleField, Hit
+from services.engine.explain import Explanation, Joint, explain
 from services.engine.options import Options
 from services.engine.parse import parse
 from tests.engine.newsroom import article
@@ -10,6 +11,11 @@ from tests.engine.newsroom import article
 _TOLD = article(
     "Alpha one two three bravo. Charlie fell.\n\nDelta rose; delta fell.", title="Echo", lang="en"
 )
+
+
+def _words_at(hit: Hit) -> str:
+    text = _TOLD.title if hit.field is ArticleField.TITLE else _TOLD.body
+    return text[hit.start : hit.end]
 
 
 def _explained(query: str, options: Options | None = None) -> Explanation:
@@ -60,7 +66,40 @@ def test_a_rule_is_explained_clause_by_clause() -> None:
 
 def test_a_match_is_explained_too() -> None:
     whole = _explained("@all NEAR/3 bravo")
-    assert whole == Explanation("@all NEAR/3 bravo", True)
+    assert (whole.held, whole.note, whole.parts) == (True, "", ())
+    assert [_words_at(hit) for hit in whole.hits] == ["Alpha", "bravo"]
+
+
+def test_a_proximity_that_failed_shows_the_two_that_came_nearest() -> None:
+    whole = _explained("delta NEAR/0 fell")
+    assert whole.held
+    missed = _explained("(bravo OR rose) NEAR/0 fell").nearest
+    assert missed is not None
+    assert [_words_at(hit) for hit in missed] == ["bravo", "fell"]
+    assert missed[1].start == _TOLD.body.index("fell")
+    assert _explained("alpha NEAR/9 delta").nearest is None
+
+
+def test_the_leaves_point_at_the_words_they_speak_of() -> None:
+    whole = _explained("alpha title:echo -delta ATLEAST/3 fell bravo NOT NEAR/0 charlie")
+    found = {leaf.clause: [_words_at(hit) for hit in leaf.hits] for leaf in whole.leaves()}
+    assert found == {
+        "alpha": ["Alpha"],
+        "title:echo": ["Echo"],
+        "delta": ["Delta", "delta"],
+        "ATLEAST/3 fell": ["fell", "fell"],
+        "bravo NOT NEAR/0 charlie": ["bravo"],
+    }
+
+
+def test_clauses_say_how_their_parts_are_joined() -> None:
+    whole = _explained("alpha (golf OR delta) NOT title:(bravo OR echo)")
+    assert [whole.joint, *(part.joint for part in whole.parts)] == [
+        Joint.ALL,
+        Joint.LEAF,
+        Joint.ANY,
+        Joint.NONE,
+    ]
 
 
 def test_the_wrong_language_is_the_reason() -> None:
