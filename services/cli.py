@@ -18,7 +18,6 @@ from rich.table import Table
 from services.embedded.commands import (
     CANNOT_WORK,
     FAILED,
-    INVALID,
     Said,
     apply_once,
     apply_topics,
@@ -31,17 +30,12 @@ from services.embedded.commands import (
 )
 from services.embedded.demo.runner import run_demo
 from services.embedded.pipeline import Places, assemble
+from services.embedded.rules.cli import rules
+from services.embedded.terminal import DEFAULT_STATE, StateOption, refuse, settings_in_force, tell
 from services.notifier.__main__ import assemble as notifier_parts
 from services.poller.__main__ import assemble as poller_parts
-from services.runtime.log import configure_logging
 from services.runtime.process import Assemble, run_until_signal
-from services.runtime.settings import (
-    Settings,
-    SettingsError,
-    effective,
-    example_env_file,
-    load_settings,
-)
+from services.runtime.settings import effective, example_env_file
 
 app = typer.Typer(
     name="wirewatch",
@@ -56,6 +50,7 @@ deliveries = typer.Typer(help="What was sent, is waiting, or was given up.", no_
 dlq = typer.Typer(help="Records that could not be read.", no_args_is_help=True)
 topics = typer.Typer(help="The topics on Kafka.", no_args_is_help=True)
 database = typer.Typer(help="The database.", no_args_is_help=True)
+app.add_typer(rules, name="rules")
 app.add_typer(topics, name="topics")
 app.add_typer(database, name="database")
 app.add_typer(channels, name="channels")
@@ -65,8 +60,6 @@ app.add_typer(dlq, name="dlq")
 ConfigOption = Annotated[
     Path, typer.Option("--config", help="Folder with feeds, rules, channels, subscriptions.")
 ]
-StateOption = Annotated[Path, typer.Option("--state", help="Folder for everything remembered.")]
-DEFAULT_STATE = Path("var")
 
 
 @app.command()
@@ -82,9 +75,9 @@ def demo(
 @app.command()
 def run(config: ConfigOption, state: StateOption = DEFAULT_STATE) -> None:
     """Run everything in this process until Ctrl-C or SIGTERM."""
-    settings = _settings()
+    settings = settings_in_force()
     if not config.is_dir():
-        _refuse(f"{config}: no such folder; make one like deploy/examples/config")
+        refuse(f"{config}: no such folder; make one like deploy/examples/config")
     assembly = partial(assemble, Places(config, state))
     raise typer.Exit(asyncio.run(run_until_signal("embedded", settings, assembly)))
 
@@ -119,7 +112,7 @@ def apply(
     ] = False,
 ) -> None:
     """Check the folder and store what it says, once."""
-    settings = _settings()
+    settings = settings_in_force()
     _finish(apply_once(Places(config, state), settings, prune))
 
 
@@ -134,7 +127,7 @@ def config(
         sys.stdout.write(example_env_file())
         return
     table = Table("setting", "value", box=None, pad_edge=False)
-    for name, value in effective(_settings()).items():
+    for name, value in effective(settings_in_force()).items():
         table.add_row(name, value)
     Console().print(table)
 
@@ -142,19 +135,19 @@ def config(
 @topics.command("apply")
 def topics_apply() -> None:
     """Create the topics on Kafka, and say where one differs from what is declared."""
-    _finish(apply_topics(_settings()))
+    _finish(apply_topics(settings_in_force()))
 
 
 @database.command("upgrade")
 def database_upgrade(state: StateOption = DEFAULT_STATE) -> None:
     """Bring the database's schema up to date; the processes do it at their start, too."""
-    _finish(upgrade_database(state, _settings()))
+    _finish(upgrade_database(state, settings_in_force()))
 
 
 @channels.command("test")
 def channels_test(name: str, config: ConfigOption) -> None:
     """Send a sample alert through a channel of the folder."""
-    settings = _settings()
+    settings = settings_in_force()
     _finish(test_channel(config, name, settings))
 
 
@@ -165,27 +158,27 @@ def deliveries_list(
     limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 50,
 ) -> None:
     """List deliveries, newest first."""
-    settings = _settings()
+    settings = settings_in_force()
     _finish(list_deliveries(state, settings, failed, limit))
 
 
 @deliveries.command("retry")
 def deliveries_retry(delivery_id: str, state: StateOption = DEFAULT_STATE) -> None:
     """Put a delivery that was given up back into the queue."""
-    settings = _settings()
+    settings = settings_in_force()
     _finish(retry_delivery(state, settings, delivery_id))
 
 
 @dlq.command("list")
 def dlq_list(state: StateOption = DEFAULT_STATE) -> None:
     """List the records that were put aside, with the reason."""
-    _finish(list_dead_letters(state, _settings()))
+    _finish(list_dead_letters(state, settings_in_force()))
 
 
 @dlq.command("retry")
 def dlq_retry(state: StateOption = DEFAULT_STATE) -> None:
     """Send every record that was put aside through its topic again."""
-    _finish(retry_dead_letters(state, _settings()))
+    _finish(retry_dead_letters(state, settings_in_force()))
 
 
 def main() -> None:
@@ -194,19 +187,7 @@ def main() -> None:
 
 
 def _serve(name: str, parts: Assemble) -> NoReturn:
-    raise typer.Exit(asyncio.run(run_until_signal(name, _settings(), parts)))
-
-
-def _settings() -> Settings:
-    env_file = Path(".env")
-    try:
-        settings, warnings = load_settings(env_file if env_file.is_file() else None)
-    except SettingsError as error:
-        _refuse(*error.problems)
-    configure_logging(settings.log_level, settings.log_format)
-    for warning in warnings:
-        _tell(warning)
-    return settings
+    raise typer.Exit(asyncio.run(run_until_signal(name, settings_in_force(), parts)))
 
 
 def _finish(command: Coroutine[Any, Any, Said]) -> NoReturn:
@@ -214,23 +195,13 @@ def _finish(command: Coroutine[Any, Any, Said]) -> NoReturn:
     try:
         said = asyncio.run(command)
     except CANNOT_WORK as error:
-        _tell(str(error))
+        tell(str(error))
         raise typer.Exit(FAILED) from error
     for line in said.lines:
         typer.echo(line)
     for line in said.errors:
-        _tell(line)
+        tell(line)
     raise typer.Exit(said.code)
-
-
-def _refuse(*problems: str) -> NoReturn:
-    for problem in problems:
-        _tell(problem)
-    raise typer.Exit(INVALID)
-
-
-def _tell(line: str) -> None:
-    typer.echo(line, err=True)
 
 
 if __name__ == "__main__":

@@ -44,6 +44,11 @@ def cross_problems(listings: Listings) -> list[Problem]:
     )
 
 
+def rule_problems(rules: Listing[RuleSpec]) -> list[Problem]:
+    """What shows when rules are looked at together, without the rest of a folder."""
+    return list(_taken_ids(rules.entries))
+
+
 def _taken_ids(entries: Iterable[Entry]) -> Iterator[Problem]:
     first: dict[str, Entry] = {}
     for entry in entries:

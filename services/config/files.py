@@ -57,6 +57,26 @@ def find_files(folder: Path) -> FolderFiles:
     return FolderFiles(names, tuple(problems))
 
 
+def find_rule_files(path: Path) -> tuple[Path, FolderFiles]:
+    """The rule files at `path`, and the folder that their names are relative to.
+
+    `path` is an operator's folder, a folder that holds rule files, or one such file.
+    """
+    if path.is_file():
+        return path.parent, FolderFiles({"rule": (path.name,)})
+    try:
+        here = _visible(path)
+    except OSError as error:
+        message = f"the folder {path} cannot be read: {_reason(error)}"
+        return path, FolderFiles(problems=(Problem(".", None, message),))
+    if RULES in here:
+        names, problems = _find_rules(path)
+        return path, FolderFiles({"rule": tuple(names)}, tuple(problems))
+    others = {stem + end for stem in _STEMS for end in _YAML}
+    found = tuple(name for name in here if name.endswith(_YAML) and name not in others)
+    return path, FolderFiles({"rule": found})
+
+
 def read_file(folder: Path, name: str) -> bytes | Problem:
     """The bytes of a file, or why they cannot be had."""
     path = folder / name

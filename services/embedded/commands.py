@@ -111,7 +111,7 @@ async def test_channel(config: Path, channel_id: str, settings: Settings) -> Sai
 
 async def list_deliveries(state: Path, settings: Settings, failed: bool, limit: int) -> Said:
     """What was sent, waits, or was given up; newest first."""
-    _must_exist(state, settings)
+    must_exist(state, settings)
     async with (
         open_database(database_url(Places(state, state), settings)) as database,
         database.read() as tx,
@@ -122,7 +122,7 @@ async def list_deliveries(state: Path, settings: Settings, failed: bool, limit: 
 
 async def retry_delivery(state: Path, settings: Settings, delivery_id: str) -> Said:
     """Put a delivery that was given up back into the queue."""
-    _must_exist(state, settings)
+    must_exist(state, settings)
     async with (
         open_database(database_url(Places(state, state), settings)) as database,
         database.write() as tx,
@@ -135,7 +135,7 @@ async def retry_delivery(state: Path, settings: Settings, delivery_id: str) -> S
 
 async def list_dead_letters(state: Path, settings: Settings) -> Said:
     """The records that were put aside, oldest first."""
-    async with _bus(state, settings) as bus:
+    async with open_bus_in(state, settings) as bus:
         letters = [r for source in _SOURCES for r in await bus.tail(dead_letters_of(source), _MANY)]
     lines = [f"{r.written_at:%Y-%m-%d %H:%M:%S} {_reason(r.headers)}" for r in letters]
     return Said(OK, lines or ["no dead letters"])
@@ -148,7 +148,7 @@ async def retry_dead_letters(state: Path, settings: Settings) -> Said:
     is put aside again.
     """
     sent = 0
-    async with _bus(state, settings) as bus:
+    async with open_bus_in(state, settings) as bus:
         for source in _SOURCES:
             letters = await bus.tail(dead_letters_of(source), _MANY)
             distinct = {
@@ -178,15 +178,16 @@ async def upgrade_database(state: Path, settings: Settings) -> Said:
         return Said(OK, ["the database is up to date"])
 
 
-def _bus(state: Path, settings: Settings) -> AbstractAsyncContextManager[Bus]:
+def open_bus_in(state: Path, settings: Settings) -> AbstractAsyncContextManager[Bus]:
     """The bus that the settings mean: Kafka where they name it, else the state folder's."""
     if settings.kafka_servers is not None:
         return open_kafka_bus(settings.kafka_servers, client_id="wirewatch-command")
-    _must_exist(state, settings)
+    must_exist(state, settings)
     return open_bus(Places(state, state).bus)
 
 
-def _must_exist(state: Path, settings: Settings) -> None:
+def must_exist(state: Path, settings: Settings) -> None:
+    """Raises NoStateError where there is no database to ask."""
     if settings.database_url is None and not state.is_dir():
         raise NoStateError(f"{state}: no such state folder; name it with --state")
 

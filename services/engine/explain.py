@@ -44,6 +44,7 @@ class Joint(StrEnum):
     ALL = "all of these"
     ANY = "any of these"
     NONE = "none of these"
+    INSIDE = "in one field"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +118,9 @@ class _Explainer:
             case _:
                 return ()
 
-    def _why(self, node: Node, scope: TextField | None, *, held: bool) -> _Why:
+    def _why(  # noqa: PLR0911 - one for each kind of node
+        self, node: Node, scope: TextField | None, *, held: bool
+    ) -> _Why:
         match node:  # the other kinds speak through their parts
             case Near() if not held:
                 return self._why_not_near(node, scope)
@@ -198,7 +201,7 @@ class _Explainer:
         return Hit(field=field, start=words[place[0]].start, end=words[place[1]].end)
 
 
-def _joint(node: Node) -> Joint:
+def _joint(node: Node) -> Joint:  # noqa: PLR0911 - one for each kind of node
     match node:
         case And():
             return Joint.ALL
@@ -211,7 +214,7 @@ def _joint(node: Node) -> Joint:
         case InField(child=SavedList() as items) if has_occurrences(items):
             return Joint.LEAF
         case InField():
-            return Joint.ALL
+            return Joint.INSIDE
         case _:
             return Joint.LEAF
 

@@ -1,8 +1,12 @@
 """The poller put together: session, text workers, policy, worker."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from importlib.metadata import version
+
+from aiohttp import ClientSession
 
 from services.bus.port import Bus
 from services.poller.counted import start_at_zero
@@ -15,6 +19,7 @@ from services.poller.session import new_session
 from services.poller.sharing import Share
 from services.poller.worker import Limits, PollingWorker
 from services.runtime.clock import utc_now
+from services.runtime.metrics import Metrics
 from services.runtime.process import Process
 from services.runtime.settings import Settings
 from services.store.database import Database
@@ -33,12 +38,30 @@ async def open_polling(
         )
     )
     session = await process.stack.enter_async_context(new_session(user_agent(settings)))
-    limits = _limits(PAGE_LIMITS, settings, settings.page_max_bytes)
-    reader = PageReader(session, workers, limits, metrics, utc_now)
+    reader = page_reader(session, workers, settings, metrics)
     around = Surroundings(session, workers, reader, bus, database, metrics, utc_now)
     poller = FeedPoller(around, polling_policy(settings))
     worker_limits = Limits(settings.poll_concurrency, share)
     return PollingWorker(poller, database, metrics, utc_now, worker_limits)
+
+
+def page_reader(
+    session: ClientSession, workers: TextWorkers, settings: Settings, metrics: Metrics
+) -> PageReader:
+    """A reader of article pages within the limits that the settings ask for."""
+    limits = _limits(PAGE_LIMITS, settings, settings.page_max_bytes)
+    return PageReader(session, workers, limits, metrics, utc_now)
+
+
+@asynccontextmanager
+async def open_page_reader(settings: Settings) -> AsyncIterator[PageReader]:
+    """A reader by itself, for a command that reads a page or two."""
+    deadline = timedelta(seconds=settings.page_deadline_seconds)
+    async with (
+        TextWorkers(1, page_deadline=deadline) as workers,
+        new_session(user_agent(settings)) as session,
+    ):
+        yield page_reader(session, workers, settings, Metrics())
 
 
 def user_agent(settings: Settings) -> str:

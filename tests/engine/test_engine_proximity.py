@@ -88,7 +88,9 @@ def test_the_closest_distance_is_what_the_definition_says(data: st.DataObject, t
         for one, other in product(ones, others)
         if _is_near(one, other, in_one, text)
     ]
-    assert closest(ones, others, text) == min(gaps, default=None)
+    gap = closest(ones, others, text)
+    assert (gap.words if gap else None) == min(gaps, default=None)
+    assert gap is None or (gap.one in ones and gap.other in others)
 
 
 def test_merged_places_are_in_order_and_stand_once() -> None:

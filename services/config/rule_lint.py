@@ -1,0 +1,44 @@
+"""The engine's second thoughts about rules and saved lists, with their place in the files.
+
+Decides the line of a warning; what is worth a warning is `services.engine.lint`'s business.
+"""
+
+from collections.abc import Iterator
+
+from schemas.folder import RuleSpec
+from services.config.items import Item
+from services.config.problem import Problem, in_order
+from services.config.rule_files import RuleFiles
+from services.engine.errors import RuleError
+from services.engine.lint import LintWarning, lint
+
+
+def lint_problems(files: RuleFiles) -> tuple[Problem, ...]:
+    """Everything that is wrong with the files or worth a second look, in order."""
+    found = [problem for item in files.rules for problem in _of_rule(item, files)]
+    return in_order([*files.problems, *found])
+
+
+def _of_rule(item: Item[RuleSpec], files: RuleFiles) -> Iterator[Problem]:
+    for warning in lint(item.spec.query, files.lists):
+        line = line_in_query(item, warning.offset)
+        message = f'rule "{item.spec.id}": {_told(warning, item.spec.query)}'
+        yield Problem(item.entry.file, line, message, "warning")
+
+
+def line_in_query(item: Item[RuleSpec], offset: int) -> int:
+    """The line of the file in which a place of a query stands.
+
+    Exact for a query below a `|`; the line of its key for the other ways to write one, in
+    which YAML folds lines.
+    """
+    path = ("query",)
+    line = item.entry.located.line_of(path)
+    scalar = item.entry.located.scalar_at(path)
+    if scalar is None or scalar.sign != "|":
+        return line
+    return line + 1 + item.spec.query.count("\n", 0, offset)
+
+
+def _told(warning: LintWarning, query: str) -> str:
+    return str(RuleError(warning.message, warning.offset, query)).replace("\n", "\n    ")

@@ -1,0 +1,1 @@
+"""`wirewatch rules`: lint, test, explain and preview watch rules."""
