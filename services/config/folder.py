@@ -79,12 +79,10 @@ def read_folder(path: Path) -> Folder | Broken:
         return Broken(in_order(files.problems))
     problems = list(files.problems)
     listings = Listings(
-        list_items(path, files, "feed", lambda entry: check(entry, FeedSpec), problems),
-        list_items(path, files, "rule", lambda entry: check(entry, RuleSpec), problems),
-        list_items(path, files, "channel", check_channel, problems),
-        list_items(
-            path, files, "subscription", lambda entry: check(entry, SubscriptionSpec), problems
-        ),
+        _list(path, files, "feed", lambda entry: check(entry, FeedSpec), problems),
+        _list(path, files, "rule", lambda entry: check(entry, RuleSpec), problems),
+        _list(path, files, "channel", check_channel, problems),
+        _list(path, files, "subscription", lambda entry: check(entry, SubscriptionSpec), problems),
     )
     problems += query_problems(listings.rules.entries) + cross_problems(listings)
     if has_errors(problems):
@@ -106,7 +104,7 @@ def _specs(items: Iterable[Item[SpecT]]) -> tuple[SpecT, ...]:
     return tuple(item.spec for item in items)
 
 
-def list_items(
+def _list(
     path: Path,
     files: FolderFiles,
     kind: Kind,

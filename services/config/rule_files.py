@@ -13,10 +13,13 @@ from schemas.rule import WatchRule
 from services.config.apply import watch_rule
 from services.config.crosscheck import rule_problems
 from services.config.files import find_rule_files
-from services.config.folder import list_items
+from services.config.folder import _list as list_items
 from services.config.items import Item, check
 from services.config.problem import Problem, has_errors, in_order
 from services.config.queries import query_problems
+from services.engine.errors import RuleError
+from services.engine.options import Options
+from services.engine.parse import parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +65,17 @@ def read_rule_files(path: Path) -> RuleFiles:
         )
     problems = list(files.problems)
     rules = list_items(folder, files, "rule", lambda entry: check(entry, RuleSpec), problems)
-    bad_queries = query_problems(rules.entries)
-    problems += bad_queries + rule_problems(rules)
-    refused = {(p.file, p.line) for p in bad_queries if p.level == "error"}
-    sound = tuple(i for i in rules.items if query_place(i) not in refused)
-    return RuleFiles(sound, {}, in_order(problems), len(rules.entries), rules.complete)
+    problems += query_problems(rules.entries) + rule_problems(rules)
+    lists: dict[str, tuple[str, ...]] = {}
+    sound = tuple(item for item in rules.items if _is_sound(item.spec, lists))
+    return RuleFiles(sound, lists, in_order(problems), len(rules.entries), rules.complete)
 
 
-def query_place(item: Item[RuleSpec]) -> tuple[str, int | None]:
-    """File and line of a rule's query."""
-    return item.entry.file, item.entry.located.line_of(("query",))
+def _is_sound(spec: RuleSpec, lists: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether the engine takes the rule; what is wrong with it has been told."""
+    try:
+        parse(spec.query, lists)
+        Options(frozenset(spec.languages))
+    except RuleError:
+        return False
+    return True

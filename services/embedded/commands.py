@@ -186,6 +186,19 @@ def open_bus_in(state: Path, settings: Settings) -> AbstractAsyncContextManager[
     return open_bus(Places(state, state).bus)
 
 
+def open_kept_bus(state: Path, settings: Settings) -> AbstractAsyncContextManager[Bus]:
+    """The same where something is asked of it: it is not made if it is not there.
+
+    Raises NoStateError.
+    """
+    if settings.kafka_servers is None:
+        if not state.is_dir():
+            raise NoStateError(f"{state}: no such state folder; name it with --state")
+        if not Places(state, state).bus.is_file():
+            raise NoStateError(f"no bus in {state}: nothing has run with this state folder yet")
+    return open_bus_in(state, settings)
+
+
 def must_exist(state: Path, settings: Settings) -> None:
     """Raises NoStateError where there is no database to ask."""
     if settings.database_url is None and not state.is_dir():

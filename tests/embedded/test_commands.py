@@ -1,31 +1,18 @@
 """The command line, as a person uses it."""
 
-import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-import structlog
 import yaml
-from typer.testing import CliRunner, Result
 
-from services.cli import app
 from services.embedded import commands
-from services.runtime.settings import Settings, variable
+from services.runtime.settings import Settings
+from tests.embedded.command_line import an_empty_place, typed
 from tests.pipeline.inboxes import slack_inbox
 from tests.pipeline.stories import REFERENCE
 
-
-@pytest.fixture(autouse=True)
-def _an_empty_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.chdir(tmp_path)
-    for name in Settings.model_fields:
-        monkeypatch.delenv(variable(name), raising=False)
-    handlers = logging.getLogger().handlers[:]
-    yield
-    # The commands log to the runner's screen, which is gone now.
-    structlog.reset_defaults()
-    logging.getLogger().handlers[:] = handlers
+__all__ = ["an_empty_place"]
 
 
 @pytest.fixture
@@ -48,38 +35,34 @@ def _write(path: Path, content: object) -> None:
     path.write_text(yaml.safe_dump(content))
 
 
-def _run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(app, [str(argument) for argument in arguments])
-
-
 def test_apply_says_what_it_stored_and_the_second_time_nothing(folder: Path) -> None:
-    first = _run("apply", "--config", folder)
+    first = typed("apply", "--config", folder)
     assert first.exit_code == 0
     assert "feeds: 1 added (wire)" in first.stdout
     assert "rules: 6 added" in first.stdout
-    second = _run("apply", "--config", folder)
+    second = typed("apply", "--config", folder)
     assert (second.exit_code, second.stdout) == (0, "nothing to change\n")
 
 
 def test_apply_names_what_changed_and_what_was_removed(folder: Path) -> None:
-    _run("apply", "--config", folder)
+    typed("apply", "--config", folder)
     rules = [
         {**REFERENCE, "severity": "low"},
         *({"id": f"r{n}", "query": f"word{n}"} for n in range(4)),
     ]
     _write(folder / "rules" / "all.yaml", {"rules": rules})
-    said = _run("apply", "--config", folder)
+    said = typed("apply", "--config", folder)
     assert said.stdout == "rules: 1 changed (reference), 1 removed (r4)\n"
 
 
 def test_removing_more_than_a_fifth_needs_prune(folder: Path) -> None:
-    _run("apply", "--config", folder)
+    typed("apply", "--config", folder)
     _write(folder / "rules" / "all.yaml", {"rules": [REFERENCE]})
-    refused = _run("apply", "--config", folder)
+    refused = typed("apply", "--config", folder)
     assert refused.exit_code == 2
     assert "this would remove 5 of 6 rules" in refused.stderr
     assert "--prune" in refused.stderr
-    pruned = _run("apply", "--config", folder, "--prune")
+    pruned = typed("apply", "--config", folder, "--prune")
     assert (pruned.exit_code, pruned.stdout) == (0, "rules: 5 removed (r0, r1, r2, r3, r4)\n")
 
 
@@ -95,7 +78,7 @@ def test_all_mistakes_are_told_at_once_with_file_and_line_and_nothing_is_applied
     (folder / "subscriptions.yaml").write_text(
         "subscriptions:\n  - id: me\n    channel: scren\n    rules: all\n"
     )
-    said = _run("apply", "--config", folder)
+    said = typed("apply", "--config", folder)
     assert said.exit_code == 2
     for place in (
         "feeds.yaml:3: ",
@@ -107,21 +90,21 @@ def test_all_mistakes_are_told_at_once_with_file_and_line_and_nothing_is_applied
     ):
         assert place in said.stderr, said.stderr
     assert "nothing was applied" in said.stderr
-    assert _run("deliveries", "list").exit_code == 1  # there is not even a state folder
+    assert typed("deliveries", "list").exit_code == 1  # there is not even a state folder
 
 
 def test_a_rule_that_nobody_gets_is_warned_about(folder: Path) -> None:
     (folder / "subscriptions.yaml").write_text(
         "subscriptions:\n  - id: me\n    channel: screen\n    rules: {severities: [urgent]}\n"
     )
-    said = _run("apply", "--config", folder)
+    said = typed("apply", "--config", folder)
     assert said.exit_code == 0
     assert 'rule "r0"' in said.stderr
     assert "warning" in said.stderr
 
 
 def test_run_on_a_folder_that_is_not_there_is_refused() -> None:
-    said = _run("run", "--config", "nowhere")
+    said = typed("run", "--config", "nowhere")
     assert said.exit_code == 2
     assert "nowhere: no such folder" in said.stderr
 
@@ -129,7 +112,7 @@ def test_run_on_a_folder_that_is_not_there_is_refused() -> None:
 def test_all_mistakes_in_the_settings_end_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WIREWATCH_HTTP_PORT", "many")
     monkeypatch.setenv("WIREWATCH_LOG_LEVLE", "debug")
-    said = _run("config")
+    said = typed("config")
     assert said.exit_code == 2
     assert "WIREWATCH_HTTP_PORT" in said.stderr
     assert "did you mean WIREWATCH_LOG_LEVEL?" in said.stderr
@@ -141,7 +124,7 @@ def test_config_shows_the_settings_in_force_with_secrets_masked(
 ) -> None:
     monkeypatch.setenv("WIREWATCH_DATABASE_URL", "sqlite+aiosqlite:///hunter2")
     monkeypatch.setenv("WIREWATCH_TEXT_WORKERS", "7")
-    said = _run("config")
+    said = typed("config")
     assert said.exit_code == 0
     assert "hunter2" not in said.stdout
     assert "********" in said.stdout
@@ -150,14 +133,14 @@ def test_config_shows_the_settings_in_force_with_secrets_masked(
 
 
 def test_a_console_channel_is_tested_on_the_screen(folder: Path) -> None:
-    said = _run("channels", "test", "screen", "--config", folder)
+    said = typed("channels", "test", "screen", "--config", folder)
     assert said.exit_code == 0
     assert "Sample" in said.stdout
     assert "screen: delivered" in said.stdout
 
 
 def test_a_channel_that_is_not_there_is_named_with_those_that_are(folder: Path) -> None:
-    said = _run("channels", "test", "scren", "--config", folder)
+    said = typed("channels", "test", "scren", "--config", folder)
     assert said.exit_code == 2
     assert "screen" in said.stderr
 
@@ -184,7 +167,7 @@ async def test_a_slack_channel_is_tested_and_a_missing_secret_is_named(
 
 
 def test_commands_on_an_empty_state_say_so(folder: Path) -> None:
-    _run("apply", "--config", folder)
-    assert _run("deliveries", "list").stdout == "no deliveries\n"
-    assert _run("dlq", "list").stdout == "no dead letters\n"
-    assert _run("deliveries", "retry", "nothing").exit_code == 1
+    typed("apply", "--config", folder)
+    assert typed("deliveries", "list").stdout == "no deliveries\n"
+    assert typed("dlq", "list").stdout == "no dead letters\n"
+    assert typed("deliveries", "retry", "nothing").exit_code == 1

@@ -17,7 +17,7 @@ from rich.text import Text
 from services.config.problem import Problem
 from services.config.rule_files import RuleFiles, read_rule_files
 from services.config.rule_lint import lint_problems
-from services.embedded.rules.shown import BAD, GOOD, QUIET, Look, clauses, text_of
+from services.embedded.rules.shown import BAD, GOOD, QUIET, Look, clauses, expression, text_of
 from services.engine.suite import Outcome, article_of, run_tests
 
 OK, WRONG, CANNOT_WORK = 0, 1, 2
@@ -73,7 +73,6 @@ def _told(
         place = f"{entry.file}:{entry.located.line_of(('tests', outcome.number - 1))}"
         yield _headline(outcome, place)
         if not outcome.green:
-            yield Padding(Text(outcome.rule.query.strip(), style=QUIET), (0, 0, 0, 6))
             yield from _why(outcome, look)
 
 
@@ -92,6 +91,8 @@ def _why(outcome: Outcome, look: Look) -> Iterator[RenderableType]:
     if outcome.explanation is None:
         return
     article = article_of(outcome.test)
+    for line in expression(outcome.rule.query, outcome.explanation):
+        yield Padding(line, (0, 0, 0, 2))
     yield Padding(clauses(outcome.explanation, article, look), (0, 0, 0, 6))
     if outcome.matched:
         hits = [hit for leaf in outcome.explanation.leaves() for hit in leaf.hits]

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from schemas.export import schemas
 from services.config.rule_files import NoRuleFilesError
-from services.embedded.commands import CANNOT_WORK, open_bus_in
+from services.embedded.commands import CANNOT_WORK, open_kept_bus
 from services.embedded.rules import check
 from services.embedded.rules import preview as previewing
 from services.embedded.rules.chosen import Chosen, NoRuleError, choose
@@ -205,7 +205,7 @@ def _sample(url: str | None, file: Path | None, text: list[str] | None, said: An
 
 
 async def _tally(chosen: Chosen, state: Path, since: datetime, most: int) -> Tally:
-    async with open_bus_in(state, settings_in_force()) as bus:
+    async with open_kept_bus(state, settings_in_force()) as bus:
         return await previewing.tally(bus, chosen, since, most)
 
 

@@ -8,7 +8,15 @@ from rich.text import Text
 from schemas.matches import RuleMatch
 from services.embedded.rules.chosen import Chosen
 from services.embedded.rules.sample import Sample
-from services.embedded.rules.shown import QUIET, Look, clauses, hits_of, text_of, verdict
+from services.embedded.rules.shown import (
+    QUIET,
+    Look,
+    clauses,
+    expression,
+    hits_of,
+    text_of,
+    verdict,
+)
 from services.engine.explain import Explanation
 from services.engine.suite import explain_rule
 
@@ -30,7 +38,8 @@ def _lines(
     match: RuleMatch | None,
     look: Look,
 ) -> Iterator[RenderableType]:
-    yield from verdict(match is not None, chosen.name, chosen.rule.query)
+    yield verdict(match is not None, chosen.name)
+    yield from expression(chosen.rule.query, explanation)
     yield Text()
     yield clauses(explanation, sample.article, look)
     yield Text()

@@ -21,7 +21,7 @@ from schemas.message import MalformedMessageError
 from schemas.topics import ARTICLES
 from services.bus.port import Bus
 from services.embedded.rules.chosen import Chosen
-from services.embedded.rules.shown import BAD, GOOD, QUIET, Look
+from services.embedded.rules.shown import BAD, GOOD, QUIET, Look, expression
 from services.embedded.rules.tally import Found, Tally, days_between
 from services.notifier import clean
 from services.notifier.excerpts import Excerpt, excerpts_of
@@ -74,8 +74,7 @@ def told(
 ) -> Iterator[RenderableType]:
     """The tally for a person."""
     yield Text(chosen.name, style=Style(bold=True))
-    for line in chosen.rule.query.strip().splitlines():
-        yield Padding(Text(clean.piece(line)), (0, 0, 0, 4))
+    yield from expression(chosen.rule.query)
     yield Text()
     if counted.first_seen is None:
         yield Text(f"no article was put on the bus since {_moment(since)}")

@@ -63,18 +63,23 @@ class Look:
         return shown
 
 
-def verdict(matched: bool, name: str, query: str) -> Iterator[RenderableType]:
-    """The first lines: whether it matched, what, and its expression."""
+def verdict(matched: bool, name: str) -> Text:
+    """The first line: whether it matched, and what."""
     word = Text("match", style=GOOD) if matched else Text("no match", style=BAD)
-    yield Text.assemble(word, "  ", (name, Style(bold=True)))
-    for line in query.strip().splitlines():
-        yield Padding(Text(clean.piece(line)), (0, 0, 0, _INDENT))
+    return Text.assemble(word, "  ", (name, Style(bold=True)))
+
+
+def expression(query: str, explanation: Explanation | None = None) -> Iterator[RenderableType]:
+    """The rule's own lines; none where the one clause of the explanation says it all."""
+    if explanation is None or explanation.joint is not Joint.LEAF:
+        for line in query.strip().splitlines():
+            yield Padding(Text(clean.piece(line)), (0, 0, 0, _INDENT))
 
 
 def clauses(explanation: Explanation, article: Article, look: Look) -> Table:
     """The tree of clauses: held or failed, as written, and why."""
     table = Table.grid(padding=(0, 2))
-    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, min_width=len("failed"))
     table.add_column(overflow="fold")
     for depth, part in _rows(explanation, 0, look):
         if isinstance(part, str):
