@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo run stack kafka test test-long lint types layers unit bench lock clean
+.PHONY: help demo run stack kafka test test-long lint types layers unit bench bench-match lock clean
 
 help: ## this list
 	@echo "Wirewatch: make TARGET [ARGS=…]"
@@ -42,6 +42,9 @@ unit: .venv/dev ## pytest (ARGS=tests/engine, ARGS="-k kill", …)
 
 bench: .venv/dev ## the benchmarks: a list, or one with ARGS=bus, ARGS=extract
 	$(BIN)/python -m bench $(ARGS)
+
+bench-match: .venv/dev ## rule matching beside Lucene Monitor (ARGS="--rules 10000,1000000", --help)
+	@$(BIN)/python -m bench.match $(ARGS)
 
 lock: ## write the lock files anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group build -o requirements.lock $(LOCK)

@@ -11,6 +11,7 @@ HERE = Path(__file__).parent
 def main(names: list[str]) -> int:
     """Run the named benchmarks one after another, or list what there is."""
     known = {p.stem: p for p in sorted(HERE.glob("*.py")) if not p.stem.startswith("__")}
+    known |= {p.parent.name: p for p in sorted(HERE.glob("*/__main__.py"))}
     unknown = [name for name in names if name not in known]
     if unknown:
         print(f"no benchmark {', '.join(unknown)}; there is: {', '.join(known)}")

@@ -1,0 +1,1 @@
+"""Rule matching beside Lucene Monitor: `python -m bench.match --help`, and bench/README.md."""
