@@ -43,8 +43,9 @@ def fold(word: str) -> str:
     if word.isascii():
         return word.lower()
     lower = unicodedata.normalize("NFKC", word.casefold()).translate(_LETTERS)
-    bare = unicodedata.normalize("NFC", _without_marks(unicodedata.normalize("NFD", lower)))
-    return "".join(map(_digit, bare.translate(_LETTERS)))
+    # Digits first: a mark on a digit goes, whatever script it is of.
+    numbered = unicodedata.normalize("NFD", "".join(map(_digit, lower)))
+    return unicodedata.normalize("NFC", _without_marks(numbered)).translate(_LETTERS)
 
 
 def _without_marks(decomposed: str) -> str:

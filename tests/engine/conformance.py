@@ -85,7 +85,7 @@ class Case:
 
     def _article(self) -> Article:
         name = self.line.get("article")
-        if name not in self.articles:
+        if not isinstance(name, str) or name not in self.articles:
             raise ValueError(f"there is no article {name!r}")
         return _article_of(self.articles[name])
 

@@ -8,7 +8,12 @@ import pytest
 
 from tests.engine.conformance import main, read_cases
 
-_ARTICLE = {"kind": "article", "name": "port", "title": "Dockers strike", "lang": "en"}
+_ARTICLE: dict[str, Any] = {
+    "kind": "article",
+    "name": "port",
+    "title": "Dockers strike",
+    "lang": "en",
+}
 
 
 def _file(folder: Path, *lines: dict[str, Any]) -> Path:
@@ -44,7 +49,10 @@ def _failure(folder: Path, case: dict[str, Any], *others: dict[str, Any]) -> str
     ],
 )
 def test_what_the_engine_does_passes(tmp_path: Path, case: dict[str, Any]) -> None:
-    lists = [{"kind": "lists", "ports": "strike"}, {"kind": "lists", "others": ["@ports", "ferry"]}]
+    lists: list[dict[str, Any]] = [
+        {"kind": "lists", "ports": "strike"},
+        {"kind": "lists", "others": ["@ports", "ferry"]},
+    ]
     assert _failure(tmp_path, case, *lists) is None
 
 
@@ -72,7 +80,7 @@ def test_what_it_does_not_do_fails(tmp_path: Path, case: dict[str, Any], failure
 
 
 def test_fields_may_be_missing_null_text_or_a_list(tmp_path: Path) -> None:
-    articles = [
+    articles: list[dict[str, Any]] = [
         {"kind": "article", "name": "bare"},
         {"kind": "article", "name": "null", "title": None, "body": None, "author": None},
         {"kind": "article", "name": "one", "author": "Ana Low", "category": ["a\u2028b", None]},
