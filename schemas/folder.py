@@ -10,7 +10,15 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    model_validator,
+)
 
 from schemas.rule import Severity
 
@@ -73,6 +81,20 @@ Zone = Annotated[str, AfterValidator(_check_zone)]
 EmailAddress = Annotated[str, AfterValidator(_check_address)]
 
 
+def _as_tuple(value: object) -> object:
+    if isinstance(value, str):
+        return (value,)
+    return tuple(value) if isinstance(value, list) else value
+
+
+OneOrMore = Annotated[
+    tuple[str, ...],
+    BeforeValidator(_as_tuple),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}),
+]
+"""Texts; a single one may stand without the list."""
+
+
 class Written(BaseModel):
     """Something a person wrote: frozen, and unknown keys are mistakes."""
 
@@ -109,8 +131,8 @@ class RuleTest(Written):
     summary: str = ""
     source: str | None = None
     url: str | None = None
-    author: str | tuple[str, ...] = ()
-    category: str | tuple[str, ...] = ()
+    author: OneOrMore = ()
+    category: OneOrMore = ()
     lang: str | None = None
     match: bool
 
@@ -127,6 +149,13 @@ class RuleSpec(Written):
     stem: bool = False
     clitics: bool = False
     tests: tuple[RuleTest, ...] = ()
+
+
+class ListSpec(Written):
+    """A saved list of `rules/*.yaml`, where it stands as `lists: {ID: ITEMS}`."""
+
+    id: ListName
+    items: tuple[str, ...] = Field(min_length=1)
 
 
 class ConsoleSpec(Written):

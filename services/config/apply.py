@@ -1,11 +1,11 @@
-"""Applying a folder: the plan is stored in one transaction, with the rules' broadcast.
+"""Applying a folder: the plan is stored in one transaction, with the broadcast of its rules.
 
-The database is the record; `watch-rules` gets what changed through the outbox, the
-manifest last. Applying the same folder again changes nothing.
+The database is the record; `watch-rules` gets what changed through the outbox (see
+`announcing`). Applying the same folder again changes nothing.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,12 +13,13 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from schemas.rule import RulesManifest, WatchRule
+from services.config.announcing import News, announce
 from services.config.folder import Broken, read_folder
-from services.config.plan import APPLY, Plan, PruneRefused, plan
+from services.config.plan import APPLY, Change, Plan, PruneRefused, Stored, plan
 from services.config.problem import Problem
+from services.config.saved_lists import ListInUse, in_use
 from services.runtime.clock import Clock
-from services.store import feeds, outbox, written
+from services.store import feeds, written
 from services.store.database import Database
 from services.store.written import Kind
 
@@ -33,7 +34,7 @@ class Applied:
 
 async def apply_folder(
     database: Database, path: Path, prune: bool, clock: Clock
-) -> Applied | Broken | PruneRefused:
+) -> Applied | Broken | PruneRefused | ListInUse:
     """Make the database hold what the folder says; changes nothing unless Applied returns.
 
     Raises DatabaseUnavailableError.
@@ -47,9 +48,28 @@ async def apply_folder(
         decided = plan(stored, folder, prune)
         if isinstance(decided, PruneRefused):
             return decided
+        refused = _lists_in_use(stored, decided)
+        if refused:
+            return refused
         if not decided.empty:
             await _store(tx, decided, generation + 1, clock())
         return Applied(decided, folder.warnings)
+
+
+def _lists_in_use(stored: Stored, decided: Plan) -> ListInUse | None:
+    """Whether rules and lists that others made, and that stay, could not do with the plan."""
+    rules = _after(stored, decided, Kind.RULES)
+    return in_use(
+        {name: item.spec["items"] for name, item in stored[Kind.LISTS].items()},
+        {name: spec["items"] for name, spec in _after(stored, decided, Kind.LISTS).items()},
+        {rule_id: spec["query"] for rule_id, spec in rules.items()},
+    )
+
+
+def _after(stored: Stored, decided: Plan, kind: Kind) -> Mapping[str, Mapping[str, Any]]:
+    change = decided.changes[kind]
+    kept = {i: item.spec for i, item in stored[kind].items() if i not in change.removed}
+    return {**kept, **change.upserts}
 
 
 async def _store(tx: AsyncConnection, decided: Plan, generation: int, now: datetime) -> None:
@@ -59,32 +79,9 @@ async def _store(tx: AsyncConnection, decided: Plan, generation: int, now: datet
         await written.remove(tx, kind, change.removed)
     await feeds.forget_feeds(tx, decided.changes[Kind.FEEDS].removed)
     await written.set_counter(tx, written.GENERATION, generation)
-    rules = decided.changes[Kind.RULES]
-    await announce(tx, rules.upserts, rules.removed, generation)
+    rules, lists = _news(decided.changes[Kind.RULES]), _news(decided.changes[Kind.LISTS])
+    await announce(tx, generation, rules, lists)
 
 
-async def announce(
-    tx: AsyncConnection, changed: Iterable[str], removed: Iterable[str], generation: int
-) -> None:
-    """Queue rules for `watch-rules`, the manifest of their generation last."""
-    stored = await written.items(tx, Kind.RULES)
-    records: list[tuple[str, bytes | None]] = [(f"rule:{rule_id}", None) for rule_id in removed]
-    rules = [watch_rule(i, stored[i].spec, stored[i].version) for i in changed]
-    records += [(rule.key, rule.encode()) for rule in rules]
-    manifest = RulesManifest(generation=generation, rules=len(stored))
-    await outbox.enqueue(tx, [*records, (manifest.key, manifest.encode())])
-
-
-def watch_rule(rule_id: str, spec: Mapping[str, Any], version: int) -> WatchRule:
-    """A rule as it is broadcast."""
-    return WatchRule(
-        rule_id=rule_id,
-        version=version,
-        name=spec.get("name") or rule_id,
-        query=spec["query"],
-        severity=spec.get("severity", "normal"),
-        tags=tuple(spec.get("tags", ())),
-        languages=tuple(spec.get("languages", ())),
-        stem=spec.get("stem", False),
-        clitics=spec.get("clitics", False),
-    )
+def _news(change: Change) -> News:
+    return News(changed=tuple(change.upserts), removed=change.removed)

@@ -10,18 +10,27 @@ from dataclasses import dataclass
 from itertools import chain
 from urllib.parse import urlsplit
 
-from schemas.folder import ChannelSpec, FeedSpec, RuleSelection, RuleSpec, SubscriptionSpec
+from schemas.folder import (
+    ChannelSpec,
+    FeedSpec,
+    ListSpec,
+    RuleSelection,
+    RuleSpec,
+    SubscriptionSpec,
+)
 from services.config.items import Entry, Item, Listing
 from services.config.problem import Problem
+from services.config.saved_lists import reached
 from services.config.wording import did_you_mean, quoted
 
 
 @dataclass(frozen=True, slots=True)
 class Listings:
-    """The four kinds of items of a folder."""
+    """The items of a folder by kind."""
 
     feeds: Listing[FeedSpec]
     rules: Listing[RuleSpec]
+    lists: Listing[ListSpec]
     channels: Listing[ChannelSpec]
     subscriptions: Listing[SubscriptionSpec]
 
@@ -32,11 +41,13 @@ def cross_problems(listings: Listings) -> list[Problem]:
         chain(
             _taken_ids(listings.feeds.entries),
             _taken_ids(listings.rules.entries),
+            _taken_ids(listings.lists.entries),
             _taken_ids(listings.channels.entries),
             _taken_ids(listings.subscriptions.entries),
             _same_urls(listings.feeds.items),
             _unknown_channels(listings),
             _unknown_rules(listings),
+            _unused_lists(listings),
             _unused_channels(listings),
             _unused_rules(listings),
             _idle_subscriptions(listings),
@@ -56,7 +67,8 @@ def _taken_ids(entries: Iterable[Entry]) -> Iterator[Problem]:
             continue
         holder = first.setdefault(entry.declared_id, entry)
         if holder is not entry:
-            yield entry.problem(f"this id is taken by {holder.place}", ("id",))
+            what = "name" if entry.kind == "list" else "id"
+            yield entry.problem(f"this {what} is taken by {holder.place}", ("id",))
 
 
 def _same_urls(feeds: Iterable[Item[FeedSpec]]) -> Iterator[Problem]:
@@ -99,6 +111,16 @@ def _unknown_rules(listings: Listings) -> Iterator[Problem]:
             if isinstance(name, str) and name not in known:
                 message = f"unknown rule {quoted(name)}{did_you_mean(name, known)}"
                 yield subscription.problem(message, ("rules", "ids", n))
+
+
+def _unused_lists(listings: Listings) -> Iterator[Problem]:
+    if not (listings.rules.flawless and listings.lists.flawless):
+        return
+    lists = {item.spec.id: item.spec.items for item in listings.lists.items}
+    used = reached(lists, (item.spec.query for item in listings.rules.items))
+    for item in listings.lists.items:
+        if item.spec.id not in used:
+            yield item.entry.problem("no rule of this folder uses it", level="warning")
 
 
 def _unused_channels(listings: Listings) -> Iterator[Problem]:

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from schemas.folder import ChannelSpec, FeedSpec, RuleSpec, SubscriptionSpec, Written
+from schemas.folder import (
+    ChannelSpec,
+    FeedSpec,
+    ListSpec,
+    RuleSpec,
+    SubscriptionSpec,
+    Written,
+)
 from services.config.crosscheck import Listings, cross_problems
 from services.config.files import FolderFiles, find_files, read_file
 from services.config.items import Entry, Item, Kind, Listing, check, check_channel, entries_in
@@ -62,6 +69,7 @@ class Folder:
     rules: tuple[RuleSpec, ...]
     channels: tuple[ChannelSpec, ...]
     subscriptions: tuple[SubscriptionSpec, ...]
+    lists: tuple[ListSpec, ...] = ()
     warnings: tuple[Problem, ...] = ()
 
 
@@ -78,13 +86,19 @@ def read_folder(path: Path) -> Folder | Broken:
     if not files.names:
         return Broken(in_order(files.problems))
     problems = list(files.problems)
+    rules = _read_kind(path, files, "rule")
     listings = Listings(
-        _list(path, files, "feed", lambda entry: check(entry, FeedSpec), problems),
-        _list(path, files, "rule", lambda entry: check(entry, RuleSpec), problems),
-        _list(path, files, "channel", check_channel, problems),
-        _list(path, files, "subscription", lambda entry: check(entry, SubscriptionSpec), problems),
+        _list(_read_kind(path, files, "feed"), lambda entry: check(entry, FeedSpec), problems),
+        _list(_only("rule", rules), lambda entry: check(entry, RuleSpec), problems),
+        _list(_only("list", rules), lambda entry: check(entry, ListSpec), problems),
+        _list(_read_kind(path, files, "channel"), check_channel, problems),
+        _list(
+            _read_kind(path, files, "subscription"),
+            lambda entry: check(entry, SubscriptionSpec),
+            problems,
+        ),
     )
-    problems += query_problems(listings.rules.entries) + cross_problems(listings)
+    problems += query_problems(listings.rules.entries, listings.lists) + cross_problems(listings)
     if has_errors(problems):
         return Broken(in_order(problems))
     return _folder(listings, in_order(problems))
@@ -96,6 +110,7 @@ def _folder(listings: Listings, warnings: tuple[Problem, ...]) -> Folder:
         _specs(listings.rules.items),
         tuple(item.spec for item in listings.channels.items),
         _specs(listings.subscriptions.items),
+        _specs(listings.lists.items),
         warnings,
     )
 
@@ -104,15 +119,19 @@ def _specs(items: Iterable[Item[SpecT]]) -> tuple[SpecT, ...]:
     return tuple(item.spec for item in items)
 
 
+def _only(kind: Kind, read: _Read) -> _Read:
+    """What a file of rules and lists holds of one of the two."""
+    entries, problems = read
+    return [entry for entry in entries if entry.kind == kind], problems
+
+
 def _list(
-    path: Path,
-    files: FolderFiles,
-    kind: Kind,
+    read: _Read,
     checked: Callable[[Entry], Item[SpecT] | list[Problem]],
     problems: list[Problem],
 ) -> Listing[SpecT]:
     """All items of a kind; adds what is wrong with them to `problems`."""
-    entries, found = _read_kind(path, files, kind)
+    entries, found = read
     problems += found
     items = []
     for entry in entries:
@@ -135,7 +154,7 @@ def _read_kind(path: Path, files: FolderFiles, kind: Kind) -> _Read:
         more, found = _read_entries(path, name, kind)
         entries += more
         problems += found
-    if not entries and not problems:
+    if not problems and not any(entry.kind == kind for entry in entries):
         problems.append(Problem(names[0], None, f"there are no {kind}s in it", "warning"))
     return entries, problems
 

@@ -1,6 +1,7 @@
 """From the values of a file to checked items, each knowing where it stands.
 
-Decides that a file is one key with a list below it and that every item fits its model.
+Decides that a file is one key with a list below it (a file of rules may also have saved
+lists, each under its name) and that every item fits its model.
 What items say about each other is `crosscheck`'s business.
 """
 
@@ -17,7 +18,8 @@ from services.config.problem import Level, Problem
 from services.config.wording import did_you_mean, listed, quoted
 from services.config.yaml_lines import Located, Path
 
-Kind = Literal["feed", "rule", "channel", "subscription"]
+Kind = Literal["feed", "rule", "list", "channel", "subscription"]
+_LISTS = "lists"
 SpecT = TypeVar("SpecT", bound=Written)
 SpecT_co = TypeVar("SpecT_co", bound=Written, covariant=True)
 _ChannelModel = type[ConsoleSpec] | type[SlackSpec] | type[EmailSpec]
@@ -89,22 +91,24 @@ class Listing(Generic[SpecT_co]):
 
 
 def entries_in(located: Located, kind: Kind, file: str) -> tuple[list[Entry], list[Problem]]:
-    """The items below the one key of a file, and what is wrong with its shape."""
+    """The items of a file, and what is wrong with its shape."""
     key = f"{kind}s"
+    keys = {key, _LISTS} if kind == "rule" else {key}
     value = located.value
     if not isinstance(value, Mapping):
         what = "empty" if value is None else "of the wrong shape"
         message = f'the file is {what}; begin it with "{key}:" and a list of items below'
         return [], [Problem(file, located.line_of(()), message)]
     problems = [
-        Problem(file, located.line_of((each,)), _unknown_top(each, key))
+        Problem(file, located.line_of((each,)), _unknown_top(each, sorted(keys, reverse=True)))
         for each in value
-        if each != key
+        if each not in keys
     ]
     entries, wrong = _entries_below(located, kind, file) if key in value else ([], [])
-    if key not in value and not problems:
+    lists, misshapen = _lists_below(located, file) if keys & {_LISTS} & value.keys() else ([], [])
+    if keys.isdisjoint(value) and not problems:
         wrong = [Problem(file, 1, f'"{key}:" is missing; write it with a list of items below')]
-    return entries, problems + wrong
+    return entries + lists, problems + wrong + misshapen
 
 
 def check(entry: Entry, model: type[SpecT]) -> Item[SpecT] | list[Problem]:
@@ -146,8 +150,10 @@ def _no_type(value: Mapping[str, object], known: Sequence[str]) -> str:
     return f'"type" must be {listed(known, "or")}'
 
 
-def _unknown_top(key: str, wanted: str) -> str:
-    hint = did_you_mean(key, [wanted]) or f'; the file holds one key, "{wanted}"'
+def _unknown_top(key: str, wanted: Sequence[str]) -> str:
+    known = listed([f'"{each}"' for each in wanted])
+    which = f"the keys {known}" if len(wanted) > 1 else f"one key, {known}"
+    hint = did_you_mean(key, wanted) or f"; the file holds {which}"
     return f"unknown key {quoted(key)}{hint}"
 
 
@@ -162,3 +168,12 @@ def _entries_below(located: Located, kind: Kind, file: str) -> tuple[list[Entry]
         return [], [Problem(file, line, f'"{key}:" must be a list; begin each item with "- "')]
     parts = located.below(key, below)
     return [Entry(kind, file, part, n) for n, part in enumerate(parts, 1)], []
+
+
+def _lists_below(located: Located, file: str) -> tuple[list[Entry], list[Problem]]:
+    below = located.value[_LISTS] if isinstance(located.value, Mapping) else None
+    if not isinstance(below, Mapping):
+        message = f'"{_LISTS}:" must be names with expressions, as in ports: [Rotterdam, "Hull"]'
+        return [], [Problem(file, located.line_of((_LISTS,)), message)]
+    parts = located.below_names(_LISTS, below, "items")
+    return [Entry("list", file, part, n) for n, part in enumerate(parts, 1)], []

@@ -157,6 +157,7 @@ _WRONG_TYPE = {
     "literal_error": "text",
     "enum": "text",
     "int_type": "a whole number",
+    "bool_type": "yes or no",
     "tuple_type": "a list, as in [iran, oil]",
 }
 _LIMITS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {

@@ -10,7 +10,8 @@ Decides, for each kind, what is added, changed, removed and left alone. The rule
   other. With equal content there is nothing to do, and it stays the other's.
 - What apply created and the folder no longer holds is removed. Removing everything of a
   kind, or more than a fifth of what apply created of it, is refused without `prune`: it
-  looks like a folder that was not mounted or a file that was moved away.
+  looks like a folder that was not mounted or a file that was moved away. Saved lists go
+  without it: one that is missed is refused in any case, the others change no alert.
 
 Carrying the plan out, in one transaction, is the store's business.
 """
@@ -103,7 +104,8 @@ def plan(stored: Stored, folder: Folder, prune: bool) -> Plan | PruneRefused:
     removals = tuple(
         Removal(kind, change.removed, count)
         for kind, change in changes.items()
-        if _too_many(len(change.removed), count := _applied(stored.get(kind, {})))
+        if kind is not Kind.LISTS
+        and _too_many(len(change.removed), count := _applied(stored.get(kind, {})))
     )
     return PruneRefused(removals) if removals and not prune else Plan(changes)
 
@@ -119,6 +121,8 @@ def _items(folder: Folder, kind: Kind) -> dict[str, Written]:
             return {spec.id: spec for spec in folder.feeds}
         case Kind.RULES:
             return {spec.id: spec for spec in folder.rules}
+        case Kind.LISTS:
+            return {spec.id: spec for spec in folder.lists}
         case Kind.CHANNELS:
             return {spec.id: spec for spec in folder.channels}
         case Kind.SUBSCRIPTIONS:

@@ -1,23 +1,27 @@
-"""Whether the queries of the rules can be read, and whether YAML ate their quotes.
+"""Whether rules and saved lists can be read, and whether YAML ate the quotes of a query.
 
-The language itself is the engine's; here its errors get the place in the file.
+The language itself is the engine's; here its errors get the place in the file. A mistake
+in a list is told at the list, not again at every rule that uses it.
 """
 
 import re
 from collections.abc import Iterable
 
-from services.config.items import Entry
+from schemas.folder import ListSpec
+from services.config.items import Entry, Listing
 from services.config.problem import Problem
+from services.config.readable_lists import Readable
 from services.config.yaml_lines import Scalar
 from services.engine.errors import RuleError
-from services.engine.parse import parse
+from services.engine.options import Options
 
 _SIGNS_OF_THE_LANGUAGE = re.compile(r"\b(?:AND|OR|NOT|O?NEAR)\b|[\"“„«|():*?@+-]")
 
 
-def query_problems(rules: Iterable[Entry]) -> list[Problem]:
-    """A problem for each query that does not parse, a warning for each that lost its quotes."""
-    return [problem for rule in rules for problem in _problems_of(rule)]
+def query_problems(rules: Iterable[Entry], lists: Listing[ListSpec]) -> list[Problem]:
+    """What keeps queries and lists from being read; a warning for a query without its quotes."""
+    readable = Readable(lists)
+    return readable.problems + [p for rule in rules for p in _problems_of(rule, readable)]
 
 
 def lost_its_quotes(scalar: Scalar) -> bool:
@@ -33,18 +37,29 @@ def lost_its_quotes(scalar: Scalar) -> bool:
     )
 
 
-def _problems_of(rule: Entry) -> list[Problem]:
+def _problems_of(rule: Entry, lists: Readable) -> list[Problem]:
+    problems = _of_languages(rule)
     query = rule.text_at("query")
     if query is None:
-        return []
-    try:
-        parse(query)
-    except RuleError as error:
-        return [rule.problem(str(error).replace("\n", "\n    "), ("query",))]
+        return problems
+    trouble = lists.trouble_with(query)
+    if trouble:
+        return [*problems, rule.problem(trouble, ("query",))]
     scalar = rule.located.scalar_at(("query",))
     if scalar and lost_its_quotes(scalar):
-        return [rule.problem(_quotes_message(scalar), ("query",), "warning")]
-    return []
+        problems.append(rule.problem(_quotes_message(scalar), ("query",), "warning"))
+    return problems
+
+
+def _of_languages(rule: Entry) -> list[Problem]:
+    written = rule.value_at("languages")
+    problems = []
+    for number, code in enumerate(written if isinstance(written, list) else ()):
+        try:
+            Options(frozenset({code} if isinstance(code, str) else ()))
+        except RuleError as error:
+            problems.append(rule.problem(error.message, ("languages", number)))
+    return problems
 
 
 def _quotes_message(scalar: Scalar) -> str:

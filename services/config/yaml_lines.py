@@ -66,6 +66,24 @@ class Located:
                 scalars[int(path[1])][path[2:]] = scalar
         return [Located(*each) for each in zip(items, lines, scalars, strict=True)]
 
+    def below_names(self, key: str, items: Mapping[str, object], inner: str) -> list["Located"]:
+        """Each of the `items` of the mapping at `key`, as if it were `{id: NAME, INNER: ITEM}`."""
+        lines = {name: dict[Path, int]() for name in items}
+        scalars = {name: dict[Path, Scalar]() for name in items}
+        for path, line in self.lines.items():
+            if path[:1] == (key,) and len(path) > 1:
+                place = lines[str(path[1])]
+                place[(inner, *path[2:])] = line
+                if len(path) == 2:
+                    place[()] = place[("id",)] = line
+        for path, scalar in self.scalars.items():
+            if path[:1] == (key,) and len(path) > 1:
+                scalars[str(path[1])][(inner, *path[2:])] = scalar
+        return [
+            Located({"id": name, inner: item}, lines[name], scalars[name])
+            for name, item in items.items()
+        ]
+
     def scalar_at(self, path: Path) -> Scalar | None:
         """The scalar at `path` as it was written."""
         return self.scalars.get(path)

@@ -22,6 +22,7 @@ from services.bus.sqlite import open_bus
 from services.config.apply import Applied, apply_folder
 from services.config.folder import Broken, read_folder
 from services.config.plan import PruneRefused
+from services.config.saved_lists import ListInUse
 from services.embedded.pipeline import (
     Places,
     database_url,
@@ -79,7 +80,7 @@ async def apply_once(places: Places, settings: Settings, prune: bool) -> Said:
             return Said(OK, lines, [str(warning) for warning in warnings])
         case Broken():
             return _broken(places.config, applied)
-        case PruneRefused():
+        case PruneRefused() | ListInUse():
             return Said(INVALID, (), [*applied.lines, "nothing was applied"])
         case _:
             assert_never(applied)

@@ -15,6 +15,7 @@ from services.config.apply import Applied, apply_folder
 from services.config.fingerprint import Fingerprint, fingerprint, watch
 from services.config.folder import Broken
 from services.config.plan import PruneRefused
+from services.config.saved_lists import ListInUse
 from services.runtime.clock import Clock
 from services.runtime.dependency import DependencyUnavailableError
 from services.runtime.health import Component
@@ -71,6 +72,8 @@ class FolderKeeper:
                     f"{line} (wirewatch apply --config {self._path} --prune)"
                     for line in applied.lines
                 ]
+                self._refused(lines, generation, component)
+            case ListInUse(lines):
                 self._refused(lines, generation, component)
             case _:
                 assert_never(applied)

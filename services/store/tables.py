@@ -48,7 +48,8 @@ metadata = MetaData(
     }
 )
 
-# What people wrote: feeds, rules, channels, subscriptions, as validated by schemas.folder.
+# What people wrote: feeds, rules, lists, channels, subscriptions, as validated by
+# schemas.folder.
 written = Table(
     "written",
     metadata,
@@ -69,7 +70,7 @@ counters = Table(
     Column("value", Integer, nullable=False),
 )
 
-# Records for `watch-rules`, written in the transaction that changed the rules.
+# Records for `watch-rules`, written in the transaction that changed rules or lists.
 outbox = Table(
     "outbox",
     metadata,

@@ -1,6 +1,6 @@
-"""What people wrote (feeds, rules, channels, subscriptions) as the database keeps it.
+"""What people wrote (feeds, rules, lists, channels, subscriptions) as the database keeps it.
 
-Every change of any item raises the generation; rules go to `watch-rules` through the
+Every change of any item raises the generation; rules and lists go to `watch-rules` through the
 outbox in the same transaction, the manifest last.
 """
 
@@ -25,6 +25,7 @@ class Kind(StrEnum):
 
     FEEDS = "feeds"
     RULES = "rules"
+    LISTS = "lists"
     CHANNELS = "channels"
     SUBSCRIPTIONS = "subscriptions"
 

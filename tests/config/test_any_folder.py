@@ -22,6 +22,12 @@ KEYS = st.sampled_from(
         "query",
         "severity",
         "tags",
+        "languages",
+        "stem",
+        "clitics",
+        "tests",
+        "author",
+        "match",
         "type",
         "webhook_url",
         "env",
@@ -60,6 +66,7 @@ FILES = {
     "channels": "channels.yaml",
     "subscriptions": "subscriptions.yaml",
 }
+LISTS = st.dictionaries(st.text(max_size=4), VALUES, max_size=3) | VALUES
 ITEMS = st.lists(st.dictionaries(KEYS, VALUES, max_size=8) | VALUES, max_size=3)
 
 
@@ -70,13 +77,14 @@ def only_text_keys(value: object) -> bool:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.fixed_dictionaries(dict.fromkeys(FILES, ITEMS | VALUES)))
-def test_items_of_any_shape_are_read_or_explained(items: dict[str, object]) -> None:
+@given(st.fixed_dictionaries(dict.fromkeys(FILES, ITEMS | VALUES)), LISTS)
+def test_items_of_any_shape_are_read_or_explained(items: dict[str, object], lists: object) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "rules").mkdir()
         for key, file in FILES.items():
-            (folder / file).write_text(json.dumps({key: items[key]}))
+            more = {"lists": lists} if key == "rules" else {}
+            (folder / file).write_text(json.dumps({key: items[key], **more}))
         found = read_folder(folder)
     match found:
         case Folder():

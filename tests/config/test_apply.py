@@ -1,17 +1,19 @@
 """A folder is applied whole or not at all, and what changed is on its way to the matchers."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from schemas.rule import RulesManifest, Severity, WatchRule
+from schemas.rule import RulesManifest, Severity, TermList, WatchRule
 from services.config.apply import Applied, apply_folder
 from services.config.folder import Broken
 from services.config.plan import PruneRefused
+from services.config.saved_lists import ListInUse
 from services.store import feeds, outbox, written
 from services.store.database import (
     Database,
@@ -33,6 +35,12 @@ def rules_file(**queries: str) -> Files:
     return {"rules/iran.yaml": "rules:\n" + "".join(lines)}
 
 
+def rules_and_lists(lists: Mapping[str, Sequence[str]], **queries: str) -> Files:
+    """The files of a folder with these rules and saved lists."""
+    rules = [{"id": rule_id, "query": query} for rule_id, query in queries.items()]
+    return {"rules/iran.yaml": json.dumps({"rules": rules, "lists": lists})}
+
+
 @dataclass
 class Installation:
     """A folder and the database it is applied to."""
@@ -42,7 +50,7 @@ class Installation:
 
     async def apply(
         self, files: Files | None = None, prune: bool = False
-    ) -> Applied | Broken | PruneRefused:
+    ) -> Applied | Broken | PruneRefused | ListInUse:
         write(self.folder, files or {})
         return await apply_folder(self.database, self.folder, prune, lambda: NOW)
 
@@ -56,7 +64,7 @@ class Installation:
             return await written.counter(tx, written.GENERATION)
 
     async def announced(self) -> list[str]:
-        """What waits to be broadcast, in order: `rule 2`, `-rule`, `manifest 3/1`."""
+        """What waits to be broadcast, in order: `rule 2`, `-rule`, `@list 1`, `manifest 3/1`."""
         async with self.database.read() as tx:
             return [_short(w) for w in await outbox.waiting(tx, 999)]
 
@@ -64,9 +72,15 @@ class Installation:
 def _short(waiting: outbox.Waiting) -> str:
     if waiting.key == "manifest":
         manifest = RulesManifest.decode(waiting.value)
-        return f"manifest {manifest.generation}/{manifest.rules}"
+        lists = f"+{manifest.lists}" if manifest.lists else ""
+        return f"manifest {manifest.generation}/{manifest.rules}{lists}"
+    name = waiting.key.replace("list:", "@").removeprefix("rule:")
     if waiting.value is None:
-        return "-" + waiting.key.removeprefix("rule:")
+        return f"-{name}"
+    if waiting.key.startswith("list:"):
+        found = TermList.decode(waiting.value)
+        assert found.key == waiting.key
+        return f"{name} {found.version}"
     rule = WatchRule.decode(waiting.value)
     assert rule.key == waiting.key
     return f"{rule.rule_id} {rule.version}"
@@ -82,7 +96,7 @@ async def test_a_first_folder_is_stored_and_announced_with_the_manifest_last(
 ) -> None:
     applied = await installation.apply(rules_file(b="Basra", a="Abadan"))
     assert isinstance(applied, Applied)
-    for kind in Kind:
+    for kind in set(Kind) - {Kind.LISTS}:
         assert await installation.stored(kind)
     assert await installation.announced() == ["a 1", "b 1", "manifest 1/2"]
     assert await installation.generation() == 1
@@ -122,7 +136,8 @@ async def test_a_rule_is_announced_with_all_that_the_author_wrote(
 ) -> None:
     text = (
         "rules:\n  - id: iran\n    name: Ground forces\n    query: Iran\n"
-        "    severity: urgent\n    tags: [war, me]\n"
+        "    severity: urgent\n    tags: [war, me]\n    languages: [ar, fa]\n"
+        "    stem: yes\n    clitics: yes\n    tests: [{title: x, match: no}]\n"
     )
     await installation.apply({"rules/iran.yaml": text})
     async with installation.database.read() as tx:
@@ -134,7 +149,52 @@ async def test_a_rule_is_announced_with_all_that_the_author_wrote(
         query="Iran",
         severity=Severity.URGENT,
         tags=("war", "me"),
+        languages=("ar", "fa"),
+        stem=True,
+        clitics=True,
     )
+
+
+async def test_lists_go_first_those_that_others_use_before_them(
+    installation: Installation,
+) -> None:
+    lists = {"irgc": ["@zeal", "IRGC"], "zeal": ["Basij"]}
+    await installation.apply(rules_and_lists(lists, a="Iran @irgc"))
+    assert await installation.announced() == ["@zeal 1", "@irgc 1", "a 1", "manifest 1/1+2"]
+
+
+async def test_a_changed_list_is_announced_without_the_rules_that_use_it(
+    installation: Installation,
+) -> None:
+    await installation.apply(rules_and_lists({"irgc": ["IRGC"]}, a="@irgc"))
+    applied = await installation.apply(rules_and_lists({"irgc": ["IRGC", "Basij"]}, a="@irgc"))
+    assert isinstance(applied, Applied)
+    assert applied.plan.lines == ("lists: 1 changed (irgc)",)
+    assert (await installation.announced())[3:] == ["@irgc 2", "manifest 2/1+1"]
+
+
+async def test_a_list_goes_after_the_rules_that_stopped_using_it(
+    installation: Installation,
+) -> None:
+    await installation.apply(rules_and_lists({"irgc": ["IRGC"]}, a="Iran @irgc", b="Oman"))
+    await installation.apply(rules_and_lists({}, a="Iran", b="Oman"))
+    assert (await installation.announced())[4:] == ["a 2", "-@irgc", "manifest 2/2"]
+
+
+async def test_a_list_that_a_rule_made_elsewhere_uses_stays(installation: Installation) -> None:
+    await installation.apply(rules_and_lists({"irgc": ["IRGC"]}, a="@irgc"))
+    async with installation.database.write() as tx:
+        spec = {"id": "theirs", "query": "Oman @irgc"}
+        await written.put(tx, Kind.RULES, {"theirs": spec}, "console", NOW)
+    before = await installation.announced()
+    refused = await installation.apply(rules_and_lists({}, a="Iran"), prune=True)
+    assert isinstance(refused, ListInUse)
+    assert refused.lines == (
+        "list irgc cannot be removed while it is used by rule theirs; "
+        "change or remove what uses it first",
+    )
+    assert await installation.announced() == before
+    assert set(await installation.stored(Kind.LISTS)) == {"irgc"}
 
 
 async def test_removing_too_much_is_refused_whole_and_done_with_prune(

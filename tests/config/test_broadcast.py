@@ -1,20 +1,22 @@
 """What the database says of rules is what every matcher comes to hold."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from schemas.rule import TermList, WatchRule
 from schemas.topics import WATCH_RULES
 from services.bus.port import BusUnavailableError, Outgoing
 from services.bus.sqlite import SqliteBus, open_bus
-from services.config.apply import announce
+from services.config.announcing import News, announce
 from services.config.broadcast import broadcast_rules, send_waiting
 from services.config.mending import Verdict, announce_again_if_lost
-from services.matcher.rules import RuleReader
+from services.matcher.reader import RuleReader
 from services.runtime.health import Health
 from services.runtime.metrics import Metrics
 from services.store import outbox, written
@@ -37,6 +39,13 @@ class Desk:
         """Change rules as apply does."""
         await change(self.database, *removed, **queries)
 
+    async def change_lists(self, *removed: str, **items: str) -> None:
+        """Change saved lists, each of one item, as apply does."""
+        async with self.database.write() as tx:
+            specs = {name: {"id": name, "items": [item]} for name, item in items.items()}
+            generation = await _stored(tx, Kind.LISTS, specs, removed)
+            await announce(tx, generation, News(), News(items, removed))
+
     async def send_all(self, database: Database | None = None) -> None:
         while await send_waiting(self.bus, database or self.database):
             pass
@@ -47,12 +56,13 @@ class Desk:
 
     async def heard(self) -> tuple[int, Mapping[str, str]] | None:
         """The generation and queries that a matcher which starts now comes to hold."""
-        reader, whole = RuleReader(), None
+        reader = RuleReader()
         async with aclosing(self.bus.follow(WATCH_RULES)) as batches:
             async for batch in batches:
                 if batch is None:
                     break
-                whole = reader.read(batch) or whole
+                reader.read(batch)
+        whole = reader.whole()
         assert not reader.problems
         if whole is None or reader.incomplete is not None:
             return None
@@ -78,12 +88,19 @@ class Desk:
 
 async def change(database: Database, *removed: str, **queries: str) -> None:
     async with database.write() as tx:
-        generation = await written.begin_change(tx) + 1
         specs = {name: {"id": name, "query": query} for name, query in queries.items()}
-        await written.put(tx, Kind.RULES, specs, "apply", NOW)
-        await written.remove(tx, Kind.RULES, removed)
-        await written.set_counter(tx, written.GENERATION, generation)
-        await announce(tx, queries, removed, generation)
+        generation = await _stored(tx, Kind.RULES, specs, removed)
+        await announce(tx, generation, News(queries, removed), News())
+
+
+async def _stored(
+    tx: AsyncConnection, kind: Kind, specs: Mapping[str, object], removed: Iterable[str]
+) -> int:
+    generation = await written.begin_change(tx) + 1
+    await written.put(tx, kind, specs, "apply", NOW)
+    await written.remove(tx, kind, removed)
+    await written.set_counter(tx, written.GENERATION, generation)
+    return generation
 
 
 @pytest.fixture
@@ -173,6 +190,22 @@ async def test_processes_that_broadcast_at_once_send_everything_once_and_in_orde
         assert set(heard[1]) == {"r0-4", "r1-4"}
 
 
+async def test_a_list_is_heard_by_those_that_use_it_and_after_it_is_gone_by_nobody(
+    desk: Desk,
+) -> None:
+    await desk.change_lists(ports="Basra")
+    await desk.change(a="@ports")
+    await desk.send_all()
+    assert await desk.heard() == (2, {"a": "@ports"})
+    await desk.change_lists(ports="Abadan")
+    await desk.send_all()
+    assert await desk.heard() == (3, {"a": "@ports"})
+    await desk.change(a="Abadan")
+    await desk.change_lists("ports")
+    await desk.send_all()
+    assert await desk.heard() == (5, {"a": "Abadan"})
+
+
 # A topic that does not tell the truth
 
 
@@ -208,17 +241,45 @@ async def test_a_lost_bus_file_is_noticed_though_the_outbox_is_not_empty(
             await desk.until_heard(3, a="one", b="two", c="three")
 
 
-async def test_a_rule_that_the_record_does_not_know_leaves_the_topic(desk: Desk) -> None:
+async def test_lists_are_announced_again_too(desk: Desk, tmp_path: Path) -> None:
+    await desk.change_lists(ports="@north", north="Basra")
+    await desk.change(a="@ports")
+    await desk.send_all()
+    assert await announce_again_if_lost(desk.bus, desk.database) is Verdict.TRUE
+    async with open_bus(tmp_path / "new.sqlite") as new:
+        desk.bus = FaultyBus(new)
+        assert await announce_again_if_lost(desk.bus, desk.database) is Verdict.ANNOUNCED
+        await desk.send_all()
+        keys = [record.key for record in await desk.bus.tail(WATCH_RULES, 9)]
+        assert keys == ["list:north", "list:ports", "rule:a", "manifest"]
+        assert await desk.heard() == (3, {"a": "@ports"})
+
+
+async def test_a_list_in_a_higher_version_than_the_record_has_it_is_taken_back(desk: Desk) -> None:
+    await desk.change_lists(ports="Basra")
+    await desk.change(a="@ports")
+    await desk.send_all()
+    ahead = TermList(name="ports", version=7, items=("Abadan",))
+    await desk.bus.send(Outgoing(WATCH_RULES, ahead.key, ahead.encode()))
+    assert await announce_again_if_lost(desk.bus, desk.database) is Verdict.ANNOUNCED
+    await desk.send_all()
+    assert await desk.heard() == (3, {"a": "@ports"})
+    assert await announce_again_if_lost(desk.bus, desk.database) is Verdict.TRUE
+
+
+@pytest.mark.parametrize("stray", [rule("stray"), TermList(name="s", version=1, items=("x",))])
+async def test_what_the_record_does_not_know_leaves_the_topic(
+    desk: Desk, stray: WatchRule | TermList
+) -> None:
     await desk.change(a="one")
     await desk.send_all()
-    stray = rule("stray")
     await desk.bus.send(Outgoing(WATCH_RULES, stray.key, stray.encode()))
     assert await announce_again_if_lost(desk.bus, desk.database) is Verdict.ANNOUNCED
     await desk.send_all()
     assert await desk.heard() == (2, {"a": "one"})
 
 
-@pytest.mark.parametrize("key", ["rule:a", "manifest"])
+@pytest.mark.parametrize("key", ["rule:a", "list:a", "manifest"])
 async def test_garbage_on_the_topic_is_replaced(desk: Desk, key: str) -> None:
     await desk.change(a="one")
     await desk.send_all()
@@ -254,7 +315,7 @@ async def test_a_new_database_beside_an_old_topic_wins_after_the_first_apply(des
 async def test_a_record_of_a_kind_not_known_yet_is_no_reason_to_announce(desk: Desk) -> None:
     await desk.change(a="one")
     await desk.send_all()
-    await desk.bus.send(Outgoing(WATCH_RULES, "list:banks", b"{}"))
+    await desk.bus.send(Outgoing(WATCH_RULES, "note:banks", b"{}"))
     assert await announce_again_if_lost(desk.bus, desk.database) is Verdict.TRUE
 
 

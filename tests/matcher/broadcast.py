@@ -5,7 +5,7 @@ from itertools import count
 from typing import Any
 
 from schemas.article import Article, TextOrigin, TextReason
-from schemas.rule import RulesManifest, WatchRule
+from schemas.rule import RulesManifest, TermList, WatchRule
 from services.bus.port import Record
 
 NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
@@ -16,16 +16,24 @@ def rule(rule_id: str, query: str = "ferry", version: int = 1) -> WatchRule:
     return WatchRule(rule_id=rule_id, version=version, name=rule_id.title(), query=query)
 
 
-def manifest(generation: int, rules: int) -> RulesManifest:
-    return RulesManifest(generation=generation, rules=rules)
+def term_list(name: str, *items: str, version: int = 1) -> TermList:
+    return TermList(name=name, version=version, items=items)
 
 
-def on_topic(*messages: WatchRule | RulesManifest) -> list[Record]:
+def manifest(generation: int, rules: int, lists: int = 0) -> RulesManifest:
+    return RulesManifest(generation=generation, rules=rules, lists=lists)
+
+
+def on_topic(*messages: WatchRule | TermList | RulesManifest) -> list[Record]:
     return [raw(message.key, message.encode()) for message in messages]
 
 
 def gone(rule_id: str) -> Record:
     return raw(f"rule:{rule_id}", None)
+
+
+def list_gone(name: str) -> Record:
+    return raw(f"list:{name}", None)
 
 
 def raw(key: str, value: bytes | None) -> Record:

@@ -10,7 +10,8 @@ from schemas.rule import RulesManifest, WatchRule
 from schemas.topics import WATCH_RULES
 from services.bus.port import Outgoing, Record
 from services.bus.sqlite import SqliteBus, open_bus
-from services.matcher.rules import RuleReader, RulesInForce, follow_rules
+from services.matcher.reader import RuleReader
+from services.matcher.rules import RulesInForce, follow_rules
 from services.runtime.health import Health
 from services.runtime.metrics import Metrics
 from tests.matcher.broadcast import gone, manifest, on_topic, raw, rule
@@ -19,7 +20,8 @@ from tests.servers.patience import PATIENCE, until
 
 def read(reader: RuleReader, *records: Record) -> tuple[int, dict[str, str]] | None:
     """The generation that became whole, and its queries by rule."""
-    whole = reader.read(records)
+    reader.read(records)
+    whole = reader.whole()
     if whole is None:
         return None
     return whole[1], {rule_id: one.query for rule_id, one in whole[0].rules.items()}
@@ -28,7 +30,7 @@ def read(reader: RuleReader, *records: Record) -> tuple[int, dict[str, str]] | N
 def started(*rules: WatchRule, generation: int = 1) -> RuleReader:
     """A reader that has read these rules as a whole generation."""
     reader = RuleReader()
-    assert reader.read(on_topic(*rules, manifest(generation, len(rules)))) is not None
+    assert read(reader, *on_topic(*rules, manifest(generation, len(rules)))) is not None
     return reader
 
 
@@ -155,7 +157,7 @@ def test_one_bad_rule_does_not_lose_the_others_of_its_batch() -> None:
 
 def test_records_of_a_kind_not_known_yet_are_passed_over() -> None:
     reader = RuleReader()
-    later = raw("list:banks", b"{}")
+    later = raw("note:banks", b"{}")
     assert read(reader, later, *on_topic(rule("a"), manifest(1, 1))) == (1, {"a": "ferry"})
     assert not reader.problems
 

@@ -1,0 +1,192 @@
+"""Builds rule sets from the records of `watch-rules`; holds no I/O itself.
+
+Decides when a generation is whole: its manifest has been read, what was read before it can
+be used, and rules and lists are as many as it says. What stands behind the newest manifest
+waits for the next one. Putting a set in force is the caller's business.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from schemas.message import MalformedMessageError
+from schemas.rule import RulesManifest, TermList, WatchRule
+from services.bus.port import Record
+from services.engine.errors import RuleError
+from services.engine.parse import Lists
+from services.engine.ruleset import RuleSet
+
+log = structlog.get_logger()
+
+_MANIFEST = "manifest"
+_RULE = "rule:"
+_LIST = "list:"
+
+
+@dataclass(slots=True)
+class _Changes:
+    """What was read and is not in the set yet. A list that is gone is None."""
+
+    upserts: dict[str, WatchRule] = field(default_factory=dict)
+    removed: set[str] = field(default_factory=set)
+    lists: dict[str, TermList | None] = field(default_factory=dict)
+
+    def add(self, later: "_Changes") -> None:
+        """Put what happened after this on top of it."""
+        for rule_id in later.removed:
+            self.upserts.pop(rule_id, None)
+        self.removed |= later.removed
+        self.upserts |= later.upserts
+        self.lists |= later.lists
+
+
+class RuleReader:
+    """Takes records in with `read`, and says what they have come to with `whole`.
+
+    A record that cannot be used is kept in `problems`, so that its generation never counts
+    as whole: the rules in force stay, and somebody is told.
+    """
+
+    def __init__(self) -> None:
+        self._set = RuleSet.of([])
+        self._lists: dict[str, TermList] = {}
+        self._generation = 0
+        # In a compacted topic a list may stand behind the rules that use it, so nothing is
+        # parsed before the manifest. Closed is what one has closed, open what comes after.
+        self._closed = _Changes()
+        self._open = _Changes()
+        self._manifest: RulesManifest | None = None
+        self._undecodable: dict[str, str] = {}
+        self._closed_without: frozenset[str] = frozenset()
+        self._unreadable: dict[str, str] = {}
+        self.incomplete: str | None = None
+        """What the newest generation lacks; None while it is whole."""
+
+    @property
+    def problems(self) -> Mapping[str, str]:
+        """What is wrong with records, by key."""
+        return self._undecodable | self._unreadable
+
+    def read(self, records: Sequence[Record]) -> None:
+        """Take in records, in order."""
+        for record in records:
+            try:
+                self._take(record)
+            except MalformedMessageError as error:
+                self._undecodable[record.key] = str(error)
+            else:
+                self._undecodable.pop(record.key, None)
+
+    def whole(self) -> tuple[RuleSet, int] | None:
+        """The newest generation read, if it is whole and was not returned before."""
+        manifest, self._manifest = self._manifest, None
+        if manifest is None:
+            return None
+        self._fold()
+        if not self._is_whole(manifest):
+            return None
+        self.incomplete = None
+        self._generation = manifest.generation
+        return self._set, manifest.generation
+
+    def _take(self, record: Record) -> None:
+        if record.key == _MANIFEST:
+            self._take_manifest(RulesManifest.decode(record.value))
+        elif record.key.startswith(_RULE):
+            self._take_rule(record)
+        elif record.key.startswith(_LIST):
+            self._take_list(record)
+
+    def _take_manifest(self, manifest: RulesManifest) -> None:
+        known = self._manifest.generation if self._manifest else self._generation
+        if manifest.generation >= known:
+            self._manifest = manifest
+            self._closed.add(self._open)
+            self._open = _Changes()
+            self._closed_without = frozenset(self._undecodable) - {_MANIFEST}
+
+    def _take_rule(self, record: Record) -> None:
+        rule_id = record.key.removeprefix(_RULE)
+        if record.value is None:
+            self._open.upserts.pop(rule_id, None)
+            self._open.removed.add(rule_id)
+            return
+        rule = WatchRule.decode(record.value)
+        _check_key(rule, record)
+        # A broadcast that is repeated after a crash must not bring an older version back.
+        if rule.version >= self._version_of_rule(rule_id):
+            self._open.upserts[rule_id] = rule
+
+    def _version_of_rule(self, rule_id: str) -> int:
+        for changes in (self._open, self._closed):
+            if rule_id in changes.upserts:
+                return changes.upserts[rule_id].version
+            if rule_id in changes.removed:
+                return 0
+        known = self._set.rules.get(rule_id)
+        return known.version if known else 0
+
+    def _take_list(self, record: Record) -> None:
+        name = record.key.removeprefix(_LIST)
+        if record.value is None:
+            self._open.lists[name] = None
+            return
+        given = TermList.decode(record.value)
+        _check_key(given, record)
+        places = (self._open.lists, self._closed.lists, self._lists)
+        known = next((place[name] for place in places if name in place), None)
+        if known is None or given.version >= known.version:
+            self._open.lists[name] = given
+
+    def _is_whole(self, manifest: RulesManifest) -> bool:
+        # Where a record could not be used the count may still be right, with an old version
+        # of that rule in it.
+        rules, lists = len(self._set), len(self._lists)
+        is_usable = not (self._closed_without or self._unreadable)
+        if is_usable and (rules, lists) == (manifest.rules, manifest.lists):
+            return True
+        self.incomplete = (
+            f"generation {manifest.generation} of the rules is not whole ({rules} of "
+            f"{manifest.rules} rules and {lists} of {manifest.lists} lists here); "
+            "the one before stays in force"
+        )
+        log.warning(self.incomplete, unusable=sorted(self.problems))
+        return False
+
+    def _fold(self) -> None:
+        """Fold what a manifest has closed into the set; rules that cannot be read wait."""
+        changes, self._closed = self._closed, _Changes()
+        self._lists = {n: one for n, one in (self._lists | changes.lists).items() if one}
+        lists = {name: one.items for name, one in self._lists.items()}
+        now = lists if changes.lists else None
+        gone = changes.removed - changes.upserts.keys()
+        self._unreadable = {}
+        try:
+            self._set = self._set.changed(changes.upserts.values(), gone, now)
+        except RuleError:
+            waiting = self._waiting(changes, lists)
+            good = [rule for rule_id, rule in changes.upserts.items() if rule_id not in waiting]
+            self._set = self._set.changed(good, gone | waiting.keys(), now)
+            self._closed.upserts = waiting
+
+    def _waiting(self, changes: _Changes, lists: Lists) -> dict[str, WatchRule]:
+        """The rules that cannot be read with these lists; why is told in `problems`."""
+        rules = dict(changes.upserts)
+        if changes.lists:
+            for rule_id, rule in self._set.rules.items():
+                if "@" in rule.query and rule_id not in changes.removed:
+                    rules.setdefault(rule_id, rule)
+        found = {}
+        for rule_id, rule in rules.items():
+            try:
+                RuleSet.of([rule], lists)
+            except RuleError as error:
+                found[rule_id] = rule
+                self._unreadable[rule.key] = str(error)
+        return found
+
+
+def _check_key(message: WatchRule | TermList, record: Record) -> None:
+    if message.key != record.key:
+        raise MalformedMessageError(f"the record holds {message.key}")
