@@ -40,14 +40,12 @@ def cross_problems(listings: Listings) -> list[Problem]:
     return list(
         chain(
             _taken_ids(listings.feeds.entries),
-            _taken_ids(listings.rules.entries),
-            _taken_ids(listings.lists.entries),
+            rule_problems(listings.rules, listings.lists),
             _taken_ids(listings.channels.entries),
             _taken_ids(listings.subscriptions.entries),
             _same_urls(listings.feeds.items),
             _unknown_channels(listings),
             _unknown_rules(listings),
-            _unused_lists(listings),
             _unused_channels(listings),
             _unused_rules(listings),
             _idle_subscriptions(listings),
@@ -55,9 +53,11 @@ def cross_problems(listings: Listings) -> list[Problem]:
     )
 
 
-def rule_problems(rules: Listing[RuleSpec]) -> list[Problem]:
-    """What shows when rules are looked at together, without the rest of a folder."""
-    return list(_taken_ids(rules.entries))
+def rule_problems(rules: Listing[RuleSpec], lists: Listing[ListSpec]) -> list[Problem]:
+    """What shows when rules and lists are looked at together, without the rest of a folder."""
+    return list(
+        chain(_taken_ids(rules.entries), _taken_ids(lists.entries), _unused_lists(rules, lists))
+    )
 
 
 def _taken_ids(entries: Iterable[Entry]) -> Iterator[Problem]:
@@ -113,12 +113,12 @@ def _unknown_rules(listings: Listings) -> Iterator[Problem]:
                 yield subscription.problem(message, ("rules", "ids", n))
 
 
-def _unused_lists(listings: Listings) -> Iterator[Problem]:
-    if not (listings.rules.flawless and listings.lists.flawless):
+def _unused_lists(rules: Listing[RuleSpec], lists: Listing[ListSpec]) -> Iterator[Problem]:
+    if not (rules.flawless and lists.flawless):
         return
-    lists = {item.spec.id: item.spec.items for item in listings.lists.items}
-    used = reached(lists, (item.spec.query for item in listings.rules.items))
-    for item in listings.lists.items:
+    items = {item.spec.id: item.spec.items for item in lists.items}
+    used = reached(items, (item.spec.query for item in rules.items))
+    for item in lists.items:
         if item.spec.id not in used:
             yield item.entry.problem("no rule of this folder uses it", level="warning")
 

@@ -86,11 +86,9 @@ def read_folder(path: Path) -> Folder | Broken:
     if not files.names:
         return Broken(in_order(files.problems))
     problems = list(files.problems)
-    rules = _read_kind(path, files, "rule")
     listings = Listings(
         _list(_read_kind(path, files, "feed"), lambda entry: check(entry, FeedSpec), problems),
-        _list(_only("rule", rules), lambda entry: check(entry, RuleSpec), problems),
-        _list(_only("list", rules), lambda entry: check(entry, ListSpec), problems),
+        *rules_and_lists(path, files, problems),
         _list(_read_kind(path, files, "channel"), check_channel, problems),
         _list(
             _read_kind(path, files, "subscription"),
@@ -102,6 +100,17 @@ def read_folder(path: Path) -> Folder | Broken:
     if has_errors(problems):
         return Broken(in_order(problems))
     return _folder(listings, in_order(problems))
+
+
+def rules_and_lists(
+    path: Path, files: FolderFiles, problems: list[Problem]
+) -> tuple[Listing[RuleSpec], Listing[ListSpec]]:
+    """What the rule files hold; adds what is wrong with its shape to `problems`."""
+    read = _read_kind(path, files, "rule")
+    return (
+        _list(_only("rule", read), lambda entry: check(entry, RuleSpec), problems),
+        _list(_only("list", read), lambda entry: check(entry, ListSpec), problems),
+    )
 
 
 def _folder(listings: Listings, warnings: tuple[Problem, ...]) -> Folder:

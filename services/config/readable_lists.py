@@ -22,6 +22,8 @@ class Readable:
 
     def __init__(self, listing: Listing[ListSpec]) -> None:
         self.problems: list[Problem] = []
+        self.sound: dict[str, tuple[str, ...]] = {}
+        """The lists without a mistake."""
         self._complete = listing.complete
         names = [entry.declared_id for entry in listing.entries]
         self._lists: dict[str, Sequence[str]] = {name: _ANY_WORD for name in names if name}
@@ -52,7 +54,7 @@ class Readable:
         ]
         self.problems += troubles
         if not troubles:
-            self._lists[name] = item.spec.items
+            self._lists[name] = self.sound[name] = item.spec.items
 
     def _trouble_in_list(
         self, name: str, expression: str, written: dict[str, tuple[str, ...]]

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from schemas.folder import RuleSpec
 from schemas.rule import WatchRule
-from services.config.apply import watch_rule
+from services.config.announcing import watch_rule
 from services.config.crosscheck import rule_problems
 from services.config.files import find_rule_files
-from services.config.folder import _list as list_items
-from services.config.items import Item, check
+from services.config.folder import rules_and_lists
+from services.config.items import Item
 from services.config.problem import Problem, has_errors, in_order
 from services.config.queries import query_problems
+from services.config.readable_lists import Readable
 from services.engine.errors import RuleError
 from services.engine.options import Options
 from services.engine.parse import parse
@@ -64,11 +65,11 @@ def read_rule_files(path: Path) -> RuleFiles:
             "or name a file with rules"
         )
     problems = list(files.problems)
-    rules = list_items(folder, files, "rule", lambda entry: check(entry, RuleSpec), problems)
-    problems += query_problems(rules.entries) + rule_problems(rules)
-    lists: dict[str, tuple[str, ...]] = {}
-    sound = tuple(item for item in rules.items if _is_sound(item.spec, lists))
-    return RuleFiles(sound, lists, in_order(problems), len(rules.entries), rules.complete)
+    rules, lists = rules_and_lists(folder, files, problems)
+    problems += query_problems(rules.entries, lists) + rule_problems(rules, lists)
+    usable = Readable(lists).sound
+    sound = tuple(item for item in rules.items if _is_sound(item.spec, usable))
+    return RuleFiles(sound, usable, in_order(problems), len(rules.entries), rules.complete)
 
 
 def _is_sound(spec: RuleSpec, lists: Mapping[str, tuple[str, ...]]) -> bool:
