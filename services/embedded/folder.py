@@ -66,7 +66,9 @@ class FolderKeeper:
             case Applied():
                 self._in_force(applied, component)
             case Broken(problems):
-                self._refused([str(problem) for problem in problems], generation, component)
+                # What keeps the folder from being used comes first: the first line is shown.
+                ordered = sorted(problems, key=lambda problem: problem.level != "error")
+                self._refused(map(str, ordered), generation, component)
             case PruneRefused():
                 lines = [
                     f"{line} (wirewatch apply --config {self._path} --prune)"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from schemas.rule import RulesManifest, WatchRule
+from schemas.rule import RulesManifest, TermList, WatchRule
 from schemas.topics import WATCH_RULES
 from services.bus.port import Outgoing, Record
 from services.bus.sqlite import SqliteBus, open_bus
@@ -14,7 +14,7 @@ from services.matcher.reader import RuleReader
 from services.matcher.rules import RulesInForce, follow_rules
 from services.runtime.health import Health
 from services.runtime.metrics import Metrics
-from tests.matcher.broadcast import gone, manifest, on_topic, raw, rule
+from tests.matcher.broadcast import article, gone, manifest, on_topic, raw, rule, term_list
 from tests.servers.patience import PATIENCE, until
 
 
@@ -205,7 +205,7 @@ async def matcher(bus: SqliteBus) -> AsyncIterator[Matcher]:
     await running.end()
 
 
-async def send(bus: SqliteBus, messages: Sequence[WatchRule | RulesManifest]) -> None:
+async def send(bus: SqliteBus, messages: Sequence[WatchRule | TermList | RulesManifest]) -> None:
     await bus.send_all([Outgoing(WATCH_RULES, m.key, m.encode()) for m in messages])
 
 
@@ -231,6 +231,17 @@ async def test_a_change_is_in_force_soon_and_measured(bus: SqliteBus, matcher: M
     assert sorted(await matcher.in_force.current()) == ["a", "b"]
     value = matcher.metrics.registry.get_sample_value
     assert value("wirewatch_rules_active") == value("wirewatch_rules_generation") == 2
+
+
+async def test_a_change_of_a_list_alone_reaches_the_matcher(
+    bus: SqliteBus, matcher: Matcher
+) -> None:
+    await send(bus, [term_list("ships", "tanker"), rule("a", "@ships"), manifest(1, 1, 1)])
+    await matcher.until_generation(1)
+    assert (await matcher.in_force.current()).match(article()).matches == ()
+    await send(bus, [term_list("ships", "ferry", version=2), manifest(2, 1, 1)])
+    await matcher.until_generation(2)
+    assert len((await matcher.in_force.current()).match(article()).matches) == 1
 
 
 async def test_a_half_generation_leaves_the_one_before_in_force_and_is_visible(

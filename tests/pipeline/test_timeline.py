@@ -45,6 +45,31 @@ async def test_a_rule_changed_in_the_folder_is_live_and_a_broken_file_changes_no
     await timeline.expect_nothing_more()
 
 
+async def test_a_list_changed_in_the_folder_is_live_in_the_rules_that_use_it(
+    timeline: EmbeddedTimeline,
+) -> None:
+    wirewatch = timeline.wirewatch
+    grain = {"id": "grain", "name": "Grain rule", "query": "@crops AND committee"}
+    wirewatch.write("rules/rules.yaml", {"rules": [grain]})
+    wirewatch.write("rules/lists.yaml", {"lists": {"crops": ["barley"]}})
+    await wirewatch.start_ready()
+    await timeline.publish("wire", "Unheard", FILLER, summary="Talks about grain.")
+    await timeline.expect_nothing_more()
+    wirewatch.write("rules/lists.yaml", {"lists": {"crops": ["barley", "harvest"]}})
+    await wirewatch.until_metric("wirewatch_rules_generation", 2)
+    await timeline.publish("wire", "Harvest talks", FILLER, summary="Talks about grain.")
+    await timeline.expect("Grain rule", "Harvest talks")
+    wirewatch.write("rules/lists.yaml", {"lists": {"crop": ["barley"]}})
+
+    async def refused() -> bool:
+        return await wirewatch.metric("wirewatch_config_valid") == 0
+
+    await until(refused, "the list's new name to be refused")
+    _, ready = await wirewatch.get("/readyz")
+    assert 'there is no saved list "crops"' in ready
+    await timeline.expect_nothing_more()
+
+
 async def test_a_start_with_a_broken_folder_uses_the_last_good_set(
     timeline: EmbeddedTimeline,
 ) -> None:
