@@ -15,7 +15,7 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 
 try:
-    import atheris  # type: ignore[import-not-found]
+    import atheris
 except ImportError:
     atheris = None
 
