@@ -19,7 +19,7 @@ What differs from the port's guarantees, because Kafka cannot know:
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -95,9 +95,11 @@ class KafkaBus:
             consumer.leave()
             await disconnect(kafka)
 
-    def follow(self, topic: Topic) -> AsyncGenerator[Sequence[Record] | None, None]:
+    def follow(
+        self, topic: Topic, after: Mapping[int, int] | None = None
+    ) -> AsyncGenerator[Sequence[Record] | None, None]:
         """See the port. Close it with `aclosing`. Partitions added later are not followed."""
-        return reader.follow(self._connection, topic)
+        return reader.follow(self._connection, topic, after or {})
 
     def since(self, topic: Topic, moment: datetime) -> AsyncGenerator[Sequence[Record], None]:
         """See the port. `moment` counts to the millisecond, as the brokers do."""

@@ -146,12 +146,12 @@ class KafkaReader:
 
 
 async def follow(
-    connection: KafkaConnection, topic: Topic
+    connection: KafkaConnection, topic: Topic, after: Mapping[int, int]
 ) -> AsyncGenerator[Sequence[Record] | None, None]:
     """See `Bus.follow`."""
     async with open_reader(connection, topic) as reader:
         first, ends = await reader.extent()
-        reader.seek(first)
+        reader.seek(_starts(topic, after, first, ends))
         while True:
             async with aclosing(reader.read_to(ends)) as batches:
                 async for batch in batches:
@@ -163,6 +163,16 @@ async def follow(
                 pass
             yield records
             ends = reader.ends_seen(ends)
+
+
+def _starts(topic: Topic, after: Mapping[int, int], first: Offsets, ends: Offsets) -> Offsets:
+    """Where a follower begins; raises OffsetOutOfRangeError where that is outside the topic."""
+    # Also asked of the brokers' ends: behind the end they would wait for what may come.
+    starts = {p: after[p.partition] + 1 if p.partition in after else first[p] for p in ends}
+    for partition, start in starts.items():
+        if not first[partition] <= start <= ends[partition]:
+            raise _lost(topic, {partition: start})
+    return starts
 
 
 async def since(

@@ -29,7 +29,7 @@ class BusUnavailableError(DependencyUnavailableError):
 
 
 class OffsetOutOfRangeError(Exception):
-    """A group's committed offset lies outside what the topic holds.
+    """A group's committed offset, or a follower's, lies outside what the topic holds.
 
     Records were lost or the topic was replaced: an operator must look, because
     silently starting elsewhere would hide the loss.
@@ -100,12 +100,20 @@ class Bus(Protocol):
     def consume(self, topic: Topic, group: str) -> AbstractAsyncContextManager[Consumer]:
         """Join `group` to read `topic`; leaving the context leaves the group."""
 
-    def follow(self, topic: Topic) -> AsyncGenerator[Sequence[Record] | None, None]:
+    def follow(
+        self, topic: Topic, after: Mapping[int, int] | None = None
+    ) -> AsyncGenerator[Sequence[Record] | None, None]:
         """Read a whole topic without a group, from its beginning, and stay on it.
 
         Yields batches, and None each time it has caught up with the end as it was when
         it looked (also for an empty topic). A compacted topic may leave out records
         that a later record of the same key replaced.
+
+        `after` names, by partition, the last offset that is already known; of these
+        partitions only what stands behind it is read. Raises OffsetOutOfRangeError where
+        the topic does not reach that far or no longer holds what comes next: it was
+        replaced, and what was known of it is worth nothing. A topic that was replaced and
+        has grown further since cannot be told by its offsets; see what stands there.
         """
 
     def since(self, topic: Topic, moment: datetime) -> AsyncGenerator[Sequence[Record], None]:

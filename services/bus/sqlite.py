@@ -11,7 +11,7 @@ senders pay for one sync together (bench/bus.py).
 import asyncio
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from functools import partial
@@ -108,9 +108,11 @@ class SqliteBus:
             consumer.leave()
             self._lock.release()
 
-    async def follow(self, topic: Topic) -> AsyncGenerator[Sequence[Record] | None, None]:
+    async def follow(
+        self, topic: Topic, after: Mapping[int, int] | None = None
+    ) -> AsyncGenerator[Sequence[Record] | None, None]:
         """See the port. Close it with `aclosing`. Raises as `Consumer.fetch` does."""
-        position: int | None = None
+        position = after[0] + 1 if after and 0 in after else None
         told = False
         while True:
             arrival = self._parts.arrivals[topic.name].next()

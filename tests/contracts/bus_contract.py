@@ -396,6 +396,69 @@ class BusContract:
             read = await read_up_to_none(batches)
         assert sorted(r.key for r in read) == sorted(f"key {n}" for n in range(1_000))
 
+    async def test_a_follower_that_knows_the_beginning_reads_what_stands_behind_it(
+        self, bus: Bus, make_topic: MakeTopic
+    ) -> None:
+        topic = await make_topic(compacted=True)
+        await bus.send_all(letters(topic, "abcd"))
+        known = (await bus.tail(topic, 4))[1]
+        async with aclosing(bus.follow(topic, {known.partition: known.offset})) as batches:
+            assert text_of(await read_up_to_none(batches)) == "cd"
+            await bus.send(Outgoing(topic, "k", b"e"))
+            assert text_of(await read_up_to_none(batches)) == "e"
+
+    async def test_a_follower_that_knows_everything_is_at_the_end_at_once(
+        self, bus: Bus, make_topic: MakeTopic
+    ) -> None:
+        topic = await make_topic(compacted=True)
+        await bus.send_all(letters(topic, "ab"))
+        (last,) = await bus.tail(topic, 1)
+        async with aclosing(bus.follow(topic, {last.partition: last.offset})) as batches:
+            assert await read_up_to_none(batches) == []
+            await bus.send(Outgoing(topic, "k", b"c"))
+            assert text_of(await read_up_to_none(batches)) == "c"
+
+    async def test_a_follower_that_knows_nothing_of_a_partition_reads_all_of_it(
+        self, bus: Bus, make_topic: MakeTopic
+    ) -> None:
+        topic = await make_topic(compacted=True)
+        await bus.send_all(letters(topic, "ab"))
+        async with aclosing(bus.follow(topic, {})) as batches:
+            assert text_of(await read_up_to_none(batches)) == "ab"
+
+    @pytest.mark.parametrize("beyond", [1, 1_000])
+    async def test_a_follower_that_knows_more_than_there_is_is_told(
+        self, bus: Bus, make_topic: MakeTopic, beyond: int
+    ) -> None:
+        """The topic was replaced; reading on at its end would miss what it holds."""
+        topic = await make_topic(compacted=True)
+        await bus.send_all(letters(topic, "ab"))
+        (last,) = await bus.tail(topic, 1)
+        async with aclosing(bus.follow(topic, {last.partition: last.offset + beyond})) as batches:
+            with pytest.raises(OffsetOutOfRangeError, match=topic.name):
+                await read_up_to_none(batches)
+
+    async def test_a_follower_of_an_emptied_topic_that_knows_something_is_told(
+        self, bus: Bus, make_topic: MakeTopic
+    ) -> None:
+        topic = await make_topic(compacted=True)
+        async with aclosing(bus.follow(topic, {0: 3})) as batches:
+            with pytest.raises(OffsetOutOfRangeError, match=topic.name):
+                await read_up_to_none(batches)
+
+    async def test_a_follower_whose_next_record_is_gone_is_told(
+        self, bus: Bus, make_topic: MakeTopic, lose: Lose
+    ) -> None:
+        topic = await make_topic()
+        await bus.send_all(letters(topic, "abcd"))
+        records = await bus.tail(topic, 4)
+        await lose(topic, records[2])
+        async with aclosing(
+            bus.follow(topic, {records[0].partition: records[0].offset})
+        ) as batches:
+            with pytest.raises(OffsetOutOfRangeError, match=topic.name):
+                await read_up_to_none(batches)
+
     async def test_a_follower_takes_no_part_in_groups(
         self, bus: Bus, make_topic: MakeTopic
     ) -> None:

@@ -1,6 +1,6 @@
 """A bus and a database that fail where a test wants them to, and work otherwise."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -84,8 +84,8 @@ class FaultyBus:
     def consume(self, topic: Topic, group: str) -> AbstractAsyncContextManager[Consumer]:
         return self.real.consume(topic, group)
 
-    def follow(self, topic: Topic) -> Any:
-        return self.real.follow(topic)
+    def follow(self, topic: Topic, after: Mapping[int, int] | None = None) -> Any:
+        return self.real.follow(topic, after)
 
     def since(self, topic: Topic, moment: datetime) -> Any:
         return self.real.since(topic, moment)
