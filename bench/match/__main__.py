@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,6 +19,7 @@ from typing import Any
 
 from bench.match import compare, corpus, files, lucene, table
 from bench.match.corpus import Text
+from bench.match.files import Setting
 from bench.match.lucene import NoLuceneError
 from bench.match.ours import ENGINE, SAVES
 from bench.match.worker import Task
@@ -26,14 +27,6 @@ from bench.match.worker import Task
 ROOT = Path(__file__).parents[2]
 ARTICLES = ROOT.parent / "shared" / "data" / "articles.jsonl.gz"
 Facts = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """A size of rule set, and the share of its words that need not be rare."""
-
-    rules: int
-    common: float
 
 
 def main(arguments: list[str]) -> int:
@@ -54,7 +47,7 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--rules", default="10000,100000", help="sizes (default: %(default)s)")
     parser.add_argument("--common", type=float, default=0.2, help="share of common words (0.2)")
     parser.add_argument(
-        "--selective", default="100000", help="sizes with 2 %% common words (%(default)s; '' none)"
+        "--selective", default="100000", help="sizes of selective rules (%(default)s; '' for none)"
     )
     parser.add_argument("--articles", type=int, default=500, help="how many (500)")
     parser.add_argument(
@@ -72,8 +65,10 @@ def _options(arguments: list[str]) -> argparse.Namespace:
 
 
 def _settings(options: argparse.Namespace) -> Iterator[Setting]:
-    for sizes, common in ((options.rules, options.common), (options.selective, 0.02)):
-        yield from (Setting(int(size), common) for size in sizes.split(",") if size)
+    for size in filter(None, options.rules.split(",")):
+        yield Setting(int(size), options.common)
+    for size in filter(None, options.selective.split(",")):
+        yield Setting(int(size), selective=True)
 
 
 def _lucene(options: argparse.Namespace) -> Path | None:
@@ -121,7 +116,7 @@ def _run(
     program: Path | None,
 ) -> bool:
     """One part of the table; whether the match sets differ as they must not."""
-    given = files.prepared(options.work, texts, others, setting.rules, setting.common)
+    given = files.prepared(options.work, texts, others, setting)
     with TemporaryDirectory(dir=options.work) as folder:
         scratch = Path(folder)
         mine, theirs = scratch / "ours.tsv", scratch / "lucene.tsv"
@@ -129,7 +124,7 @@ def _run(
         peer = (
             lucene.run(program, given, setting.rules, options.repeats, theirs) if program else None
         )
-        print("\n".join(table.rows(setting.rules, setting.common, ours, peer)))
+        print("\n".join(table.rows(setting, ours, peer)))
         if not ours["same_with_offsets"]:
             print("  Wirewatch finds other rules with offsets than without")
         if peer is None:

@@ -19,6 +19,19 @@ UPDATES = 1_000
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """How many rules, and of which kind (see `generate`)."""
+
+    rules: int
+    common: float = 0.2
+    selective: bool = False
+
+    @property
+    def name(self) -> str:
+        return "selective" if self.selective else f"{self.common:g}"
+
+
+@dataclass(frozen=True, slots=True)
 class Input:
     """A folder with everything that a run reads."""
 
@@ -46,27 +59,30 @@ class Input:
 
 
 def prepared(
-    parent: Path, texts: Sequence[Text], others: Sequence[Text], count: int, common: float
+    parent: Path, texts: Sequence[Text], others: Sequence[Text], setting: Setting
 ) -> Input:
-    """The folder for these articles and `count` rules, written unless it is there."""
-    name = f"{_digest(texts)}-{count}-{common:g}"
+    """The folder for these articles and rules, written unless it is there."""
+    name = f"{_digest(texts)}-{setting.rules}-{setting.name}"
     folder = parent / name
     if not folder.exists():
         beside = parent / f"{name}.new"
         beside.mkdir(parents=True, exist_ok=True)
-        _write(Input(beside), texts, others, count, common)
+        _write(Input(beside), texts, others, setting)
         beside.rename(folder)
     return Input(folder)
 
 
-def _write(
-    target: Input, texts: Sequence[Text], others: Sequence[Text], count: int, common: float
-) -> None:
+def _write(target: Input, texts: Sequence[Text], others: Sequence[Text], setting: Setting) -> None:
     corpus.write(target.articles, texts)
     corpus.write(target.others, others)
-    rules = Rules(texts, common=common)
-    _write_rules(target, islice(rules, count), updates=False)
-    _write_rules(target, islice(rules.updates(), min(count, UPDATES)), updates=True)
+    if setting.selective:
+        # Of articles that are not matched: a rule finds at least the one it was made of.
+        rules = Rules(others, selective=True)
+    else:
+        rules = Rules(texts, common=setting.common)
+    _write_rules(target, islice(rules, setting.rules), updates=False)
+    changed = islice(rules.updates(), min(setting.rules, UPDATES))
+    _write_rules(target, changed, updates=True)
 
 
 def _write_rules(target: Input, nodes: Iterable[Node], *, updates: bool) -> None:

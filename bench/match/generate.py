@@ -3,8 +3,9 @@
 Decides the mix: phrase 25 %, phrase AND word 20, 2 to 4 ANDed words 15, ORs AND ORs with or
 without NOT 15, NEAR 10, title 5, prefix AND word 5, long OR of 10 to 40 items 5. Words are
 drawn from random articles, so rules have the articles' own statistics; the 150 commonest
-words stand inside phrases only. The same articles, seed and share of common words give the
-same rules, and more rules begin with the fewer.
+words stand inside phrases only. Selective rules, a few matches an article at 100,000 rules,
+have no ORs, and a rare word in every phrase. The same articles and arguments give the same
+rules, and more rules begin with the fewer.
 """
 
 import random
@@ -30,25 +31,34 @@ _TITLE_WORDS = 8
 class Rules:
     """Rules without end. `common` is the chance that a word of a rule need not be rare."""
 
-    def __init__(self, texts: Sequence[Text], *, common: float = 0.2, seed: int = 1) -> None:
+    def __init__(
+        self,
+        texts: Sequence[Text],
+        *,
+        common: float = 0.2,
+        selective: bool = False,
+        seed: int = 1,
+    ) -> None:
         read = [words_of(f"{text.title} . {text.body}") for text in texts]
         self._texts = [words for words in read if len(words) > 20]
         self._frequency = Counter(word for words in self._texts for word in set(words))
         # By name too: which of equally common words are counted must not be chance.
         ranked = sorted(self._frequency, key=lambda word: (-self._frequency[word], word))
         self._stop = {*ranked[:_COMMONEST], *_OPERATORS}
-        self._common = common
+        self._most = max(2.0, len(self._texts) * _RARE)
+        self._common = 0.0 if selective else common
+        self._is_selective = selective
         self._rng = random.Random(seed)
         mix: dict[Callable[[Sequence[str]], Node], int] = {
             self._phrase: 25,
             self._phrase_and_word: 20,
             self._words: 15,
-            self._ors: 15,
             self._near_and_word: 10,
             self._title: 5,
             self._prefix: 5,
-            self._long_or: 5,
         }
+        if not selective:
+            mix |= {self._ors: 15, self._long_or: 5}
         self._kinds, self._chances = list(mix), list(accumulate(mix.values()))
         if not self._texts:
             raise ValueError("no article has more than 20 words to make rules of")
@@ -105,10 +115,9 @@ class Rules:
 
     def _word(self, text: Sequence[str]) -> Word:
         is_any = self._rng.random() < self._common
-        most = len(self._texts) if is_any else max(2.0, len(self._texts) * _RARE)
         for _ in range(80):
             word = self._one_of(text)
-            if self._is_good(word) and self._frequency[word] <= most:
+            if self._is_good(word) and (is_any or self._is_rare(word)):
                 return Word(word)
         return Word("news")
 
@@ -117,7 +126,7 @@ class Rules:
         for _ in range(50):
             start = self._below(len(text) - length)
             words = text[start : start + length]
-            if self._is_good(words[0]) and self._is_good(words[-1]):
+            if self._is_good(words[0]) and self._is_good(words[-1]) and self._may_be(words):
                 return Phrase(tuple(words))
         return self._word(text)
 
@@ -129,6 +138,12 @@ class Rules:
                 pair = (one, other) if self._rng.random() < 0.5 else (other, one)
                 return Near(*pair, within=self._one_of((5, 8, 10)))
         return self._phrase(text)
+
+    def _may_be(self, phrase: Sequence[str]) -> bool:
+        return not self._is_selective or any(map(self._is_rare, phrase))
+
+    def _is_rare(self, word: str) -> bool:
+        return self._is_good(word) and self._frequency[word] <= self._most
 
     def _is_good(self, word: str) -> bool:
         return len(word) > 2 and word not in self._stop and not word.isdigit()

@@ -6,14 +6,18 @@ A ratio says how many times better ours is: faster, smaller or shorter.
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bench.match.files import Setting
+
 Facts = Mapping[str, Any]
 HEADER = f"{'':<46}{'Wirewatch':>14}{'Lucene':>14}{'ratio':>9}"
 
 
-def rows(rules: int, common: float, ours: Facts, lucene: Facts | None) -> Iterator[str]:
+def rows(setting: Setting, ours: Facts, lucene: Facts | None) -> Iterator[str]:
     """One size of rule set. `lucene` is None where it could not run."""
     theirs = lucene or {}
-    yield f"{rules:,} rules, {common:.0%} of their words common"
+    rules = setting.rules
+    kind = "selective" if setting.selective else f"{setting.common:.0%} of their words common"
+    yield f"{rules:,} rules, {kind}"
     yield _row("matches an article", ours["matches_per_article"], theirs.get("matches_per_article"))
     for name, key in (("matches only", "ids"), ("matches with offsets", "offsets")):
         yield from _speed(name, ours[key], theirs.get(key))

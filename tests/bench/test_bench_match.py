@@ -19,6 +19,7 @@ from bench.match.compare import (
     differing_rules,
 )
 from bench.match.corpus import Text, as_article
+from bench.match.files import Setting
 from bench.match.generate import Rules
 from bench.match.memory import Memory, parse
 from bench.match.query import (
@@ -116,6 +117,11 @@ def test_every_kind_of_rule_is_generated_and_read_alike_by_engine_and_benchmark(
     assert matched(nodes, texts) == held
 
 
+def test_selective_rules_have_no_ors() -> None:
+    texts, _ = corpus.generated(15)
+    assert " OR " not in "".join(map(ours, islice(Rules(texts, selective=True), 200)))
+
+
 def test_articles_are_read_back_as_they_were_written(tmp_path: Path) -> None:
     text = Text("k", "A \\ title", "One\ttab.\n\nA back\\nslash\r and \u2028 a separator.")
     corpus.write(tmp_path / "articles.tsv", [text])
@@ -124,9 +130,9 @@ def test_articles_are_read_back_as_they_were_written(tmp_path: Path) -> None:
 
 def test_files_are_made_once_and_hold_the_rules_in_each_language(tmp_path: Path) -> None:
     texts, others = corpus.generated(5)
-    given = files.prepared(tmp_path, texts, others, 10, 0.2)
+    given = files.prepared(tmp_path, texts, others, Setting(10))
     made = given.articles.stat().st_mtime_ns
-    assert files.prepared(tmp_path, texts, others, 10, 0.2) == given
+    assert files.prepared(tmp_path, texts, others, Setting(10)) == given
     assert given.articles.stat().st_mtime_ns == made
     read = {name: dict(files.read_rules(given.rules(name), 10)) for name in ("ours", "lucene")}
     for key, node in given.nodes(set(read["ours"])).items():
@@ -184,7 +190,7 @@ VmFlags: rd wr
 
 
 def tiny(folder: Path, *more: str) -> list[str]:
-    sizes = ["--rules", "60", "--selective", "", "--articles", "12", "--updates", "5"]
+    sizes = ["--rules", "60", "--selective", "50", "--articles", "12", "--updates", "5"]
     return [*sizes, "--repeats", "1", "--work", str(folder), "--articles-file", "none", *more]
 
 
@@ -194,6 +200,7 @@ def test_a_run_without_lucene_prints_our_side(
     assert main(tiny(tmp_path, "--without-lucene")) == 0
     printed = capfd.readouterr().out
     assert "60 rules" in printed
+    assert "50 rules, selective" in printed
     assert "matches with offsets, articles/s" in printed
     assert "Traceback" not in printed
 
