@@ -3,15 +3,20 @@
 Decides what is worth a second look; refuses nothing. Mistakes are `parse`'s business.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from services.engine.characters import is_hangul
 from services.engine.common_words import COMMON_WORDS
+from services.engine.folding import fold
 from services.engine.parse import Lists, parse
 from services.engine.printing import written
 from services.engine.query import (
     And,
+    AtLeast,
     InField,
+    Meta,
     Near,
     Node,
     Not,
@@ -20,6 +25,7 @@ from services.engine.query import (
     Query,
     SavedList,
     Term,
+    children_of,
     walk,
 )
 from services.engine.tokens import Kind, Token, tokens_of
@@ -62,7 +68,8 @@ def _of_tokens(tokens: list[Token]) -> Iterator[LintWarning]:
 
 def _of_word(token: Token) -> Iterator[LintWarning]:
     word = token.text
-    if word.partition("/")[0] in _LOWER_CASE:
+    name, slash, _ = word.partition("/")
+    if (name.lower() if slash else name) in _LOWER_CASE:
         yield LintWarning(
             f'"{word}" is searched for as a word; operators are upper case: {word.upper()}',
             token.start,
@@ -92,10 +99,17 @@ def _of_single_quotes(tokens: list[Token]) -> Iterator[LintWarning]:
 def _of_tree(query: Query) -> Iterator[LintWarning]:
     yield from _of_common_word(query.root)
     yield from _of_mixture(query)
-    for node in _own_nodes(query.root):
+    nodes = list(_own_nodes(query.root))
+    # (a OR b) OR c is looked at once, as one OR of three.
+    parts = {
+        id(child) for node in nodes for child in children_of(node) if type(child) is type(node)
+    }
+    for node in nodes:
         yield from _of_distance(node)
-        yield from _of_contradiction(node)
-        yield from _of_repetition(node)
+        yield from _of_values(node)
+        if id(node) not in parts:
+            yield from _of_contradiction(node)
+            yield from _of_repetition(node)
 
 
 def _own_nodes(node: Node) -> Iterator[Node]:
@@ -112,8 +126,9 @@ def _own_nodes(node: Node) -> Iterator[Node]:
 
 def _of_common_word(root: Node) -> Iterator[LintWarning]:
     term = root.child if isinstance(root, InField) else root
-    if isinstance(term, Term) and len(term.words) == 1 and term.words[0] in COMMON_WORDS:
-        yield LintWarning(f'"{term.words[0]}" alone matches a great many articles', root.span.start)
+    words = tuple(map(fold, term.words)) if isinstance(term, Term) else ()
+    if len(words) == 1 and words[0] in COMMON_WORDS:
+        yield LintWarning(f'"{words[0]}" alone matches a great many articles', root.span.start)
 
 
 def _of_mixture(query: Query) -> Iterator[LintWarning]:
@@ -168,16 +183,43 @@ def _of_contradiction(node: Node) -> Iterator[LintWarning]:
     parts = list(_flat(node, And))
     excluded = {one for part in parts if isinstance(part, Not) for one in _flat(part.child, Or)}
     for part in parts:
-        if part in excluded:
-            message = f"{written(part)} is both asked for and excluded: this can never match"
-            yield LintWarning(message, part.span.start)
+        for one in _implied(part):
+            if one in excluded:
+                message = f"{written(one)} is both asked for and excluded: this can never match"
+                yield LintWarning(message, part.span.start)
+                break
+
+
+def _implied(part: Node) -> Iterator[Node]:
+    """What holds wherever `part` does: it itself and what it asks for."""
+    yield part
+    match part:
+        case InField():
+            yield from _implied(part.child)
+        case AtLeast():
+            yield from _implied(part.operand)
+        case Near():
+            yield from (one for operand in part.operands for one in _implied(operand))
+        case NotNear():
+            yield from _implied(part.wanted)
+        case Term() if not part.exact and len(part.words) > 1:
+            yield from (Term((word,)) for word in part.words if not is_hangul(word[0]))
+        case _:
+            return
+
+
+def _of_values(node: Node) -> Iterator[LintWarning]:
+    counts = Counter(node.values if isinstance(node, Meta) else ())
+    for value, count in counts.items():
+        if count > 1:
+            yield LintWarning(f'"{value}" stands here twice', node.span.start)
 
 
 def _of_repetition(node: Node) -> Iterator[LintWarning]:
     if not isinstance(node, And | Or):
         return
     seen: set[Node] = set()
-    for child in node.children:
+    for child in _flat(node, type(node)):
         parts = set(_in_lists(child)) if isinstance(node, Or) else {child}
         for part in sorted(parts & seen, key=written):
             yield LintWarning(f"{written(part)} stands here twice", child.span.start)
@@ -188,6 +230,9 @@ def _in_lists(node: Node) -> Iterator[Node]:
     if isinstance(node, SavedList):
         for item in node.items:
             yield from _in_lists(item)
+    elif isinstance(node, Or):
+        for child in node.children:
+            yield from _in_lists(child)
     else:
         yield node
 
