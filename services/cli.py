@@ -32,6 +32,7 @@ from services.embedded.demo.runner import run_demo
 from services.embedded.pipeline import Places, assemble
 from services.embedded.rules.cli import rules
 from services.embedded.terminal import DEFAULT_STATE, StateOption, refuse, settings_in_force, tell
+from services.embedded.why.cli import why
 from services.notifier.__main__ import assemble as notifier_parts
 from services.poller.__main__ import assemble as poller_parts
 from services.runtime.process import Assemble, run_until_signal
@@ -50,6 +51,7 @@ deliveries = typer.Typer(help="What was sent, is waiting, or was given up.", no_
 dlq = typer.Typer(help="Records that could not be read.", no_args_is_help=True)
 topics = typer.Typer(help="The topics on Kafka.", no_args_is_help=True)
 database = typer.Typer(help="The database.", no_args_is_help=True)
+app.command()(why)
 app.add_typer(rules, name="rules")
 app.add_typer(topics, name="topics")
 app.add_typer(database, name="database")

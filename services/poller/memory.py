@@ -10,6 +10,7 @@ from services.store.feeds import FeedState
 
 # Some servers answer 304 for ever: now and then a feed is asked for in full.
 FULL_FETCH_EVERY = timedelta(hours=24)
+_LONGEST_ERROR = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,8 @@ class Memory:
     """A feed's memory. `next_due_at` is None once the feed is disabled.
 
     `watched_since` is when this address was first to be watched: before its first fetch
-    succeeds hours may pass, and what appears in them is news.
+    succeeds hours may pass, and what appears in them is news. `last_error` is why the last
+    poll failed, for people.
     """
 
     feed_id: str
@@ -31,6 +33,7 @@ class Memory:
     full_fetch_at: datetime | None = None
     interval: timedelta | None = None
     watched_since: datetime | None = None
+    last_error: str | None = None
 
     def to_send(self, now: datetime) -> Validators:
         """The validators for a poll now; none when the feed is to be asked for in full."""
@@ -66,9 +69,20 @@ def at_address(memory: Memory, url: str, now: datetime) -> Memory:
         full_fetch_at=None,
         next_due_at=now,
         health=Health(),
+        last_error=None,
         # A feed that never answered at the old address has been waited for since then.
         watched_since=now if memory.last_success_at else memory.watched_since,
     )
+
+
+def answered(memory: Memory, now: datetime) -> Memory:
+    """The memory after a good poll."""
+    return replace(memory, last_success_at=now, last_error=None)
+
+
+def refused(memory: Memory, why: str) -> Memory:
+    """The memory after a poll that failed."""
+    return replace(memory, last_error=why[:_LONGEST_ERROR])
 
 
 def wanted_interval(
@@ -96,6 +110,7 @@ def from_state(state: FeedState) -> Memory:
         full_fetch_at=_time(stored.get("full_fetch_at")),
         interval=None if seconds is None else timedelta(seconds=seconds),
         watched_since=_time(stored.get("watched_since")),
+        last_error=stored.get("last_error"),
     )
 
 
@@ -114,6 +129,7 @@ def to_state(memory: Memory, now: datetime) -> FeedState:
             "last_success_at": _text(memory.last_success_at),
             "full_fetch_at": _text(memory.full_fetch_at),
             "watched_since": _text(memory.watched_since),
+            "last_error": memory.last_error,
             "interval_seconds": memory.interval.total_seconds() if memory.interval else None,
         },
     )

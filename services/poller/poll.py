@@ -212,11 +212,10 @@ class FeedPoller:
         gap = memory.first_fetched_at is not None and found.all_new
         polled = schedule.Polled(wanted, schedule.max_age(fetched.headers.cache_control), gap)
         return replace(
-            self._scheduled(memory, polled, now),
+            remembered.answered(self._scheduled(memory, polled, now), now),
             validators=fetched.headers.validators,
             body_hash=_body_hash(fetched),
             first_fetched_at=memory.first_fetched_at or now,
-            last_success_at=now,
             full_fetch_at=now,
             interval=wanted,
         )
@@ -226,7 +225,7 @@ class FeedPoller:
     ) -> Memory:
         wanted = remembered.wanted_interval((), memory, now, self._policy.schedule)
         polled = schedule.Polled(wanted, schedule.max_age(fetched.headers.cache_control))
-        after = replace(self._scheduled(memory, polled, now), last_success_at=now)
+        after = remembered.answered(self._scheduled(memory, polled, now), now)
         if isinstance(fetched, Fetched):
             after = replace(after, full_fetch_at=now, validators=fetched.headers.validators)
         await self._remember(after, None, [])
@@ -238,7 +237,7 @@ class FeedPoller:
         self, feed: FeedSpec, memory: Memory, outcome: PollOutcome, reason: str, detail: str
     ) -> Memory:
         now = self._around.clock()
-        after = self._scheduled(memory, outcome, now)
+        after = remembered.refused(self._scheduled(memory, outcome, now), f"{reason}: {detail}")
         await self._remember(after, None, [])
         self._around.metrics.polls.labels(reason).inc()
         if after.next_due_at is None:

@@ -48,11 +48,16 @@ _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
 def what_was_read(message: AlertMessage) -> str:
     """Whether the full text or only a summary was matched, and why."""
-    match message.text:
+    return read_in_words(message.text, message.text_reason)
+
+
+def read_in_words(text: TextOrigin, reason: TextReason) -> str:
+    """The same for an article."""
+    match text:
         case TextOrigin.FULL:
-            return f"Full text, {_WHY[message.text_reason]}"
+            return f"Full text, {_WHY[reason]}"
         case TextOrigin.SUMMARY:
-            return f"Only the feed's summary: {_WHY[message.text_reason]}"
+            return f"Only the feed's summary: {_WHY[reason]}"
 
 
 def moment(at: datetime, zone: str) -> str:

@@ -1,0 +1,1 @@
+"""`wirewatch why`: the way of one article, and where it ended."""

@@ -1,0 +1,198 @@
+"""What the bus and the database know of an article; nothing is decided here."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from pydantic import TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.article import Article
+from schemas.dead_letter import DeadLetter
+from schemas.folder import FeedSpec, SubscriptionSpec
+from schemas.matches import ArticleMatches
+from schemas.message import MalformedMessageError
+from schemas.rule import WatchRule
+from schemas.topics import ARTICLES, MATCHER_GROUP, MATCHES, NOTIFIER_GROUP, Topic, dead_letters_of
+from services.bus.port import Bus, Lag, Record
+from services.config.apply import watch_rule
+from services.embedded.why.addresses import address_of, aliases_of, is_part_of, needles_of
+from services.poller import memory as remembered
+from services.poller.memory import Memory
+from services.store import feeds, lookups, written
+from services.store.database import Database
+from services.store.feeds import PageRetry, SeenEntry
+from services.store.lookups import JudgedRevision, RaisedAlert, StoryDelivery
+from services.store.written import Kind
+
+_SUBSCRIPTION: TypeAdapter[SubscriptionSpec] = TypeAdapter(SubscriptionSpec)
+_MOST_SIMILAR = 20
+_EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A revision of an article as it lies on the bus."""
+
+    article: Article
+    written_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What is in force: feeds with their health, rules with their lists, subscriptions."""
+
+    feeds: Mapping[str, FeedSpec]
+    memories: Mapping[str, Memory]
+    rules: Mapping[str, WatchRule]
+    lists: Mapping[str, Sequence[str]]
+    rules_changed_at: Mapping[str, datetime]
+    subscriptions: Sequence[SubscriptionSpec]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What became of one article. `feed_id` and `article_id` name it.
+
+    `matched` are the rules that were said to match, by the matcher, at the time; `dead` the
+    reasons of its dead letters by topic.
+    """
+
+    feed_id: str
+    article_id: str
+    entry: SeenEntry | None = None
+    retry: PageRetry | None = None
+    kept: tuple[Kept, ...] = ()
+    matched: frozenset[str] = frozenset()
+    dead: tuple[tuple[str, str], ...] = ()
+    judged: tuple[JudgedRevision, ...] = ()
+    alerts: tuple[RaisedAlert, ...] = ()
+    deliveries: tuple[StoryDelivery, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the matcher and the judge are behind, and since when the bus keeps articles."""
+
+    matcher: Lag
+    judge: Lag
+    oldest_kept: datetime | None
+
+
+@dataclass(slots=True)
+class OnBus:
+    """What looking through `articles` gave: by address, by identity, and by a part of it."""
+
+    found: dict[str, list[Kept]] = field(default_factory=dict)
+    similar: dict[str, Article] = field(default_factory=dict)
+    oldest: datetime | None = None
+
+
+async def world_of(tx: AsyncConnection) -> World:
+    """What is in force, as the database keeps it."""
+    stored = {kind: await written.items(tx, kind) for kind in Kind}
+    lists = stored[Kind.LISTS] if hasattr(Kind, "LISTS") else {}
+    states = await feeds.states(tx)
+    return World(
+        {i: FeedSpec.model_validate(dict(one.spec)) for i, one in stored[Kind.FEEDS].items()},
+        {i: remembered.from_state(state) for i, state in states.items()},
+        {i: watch_rule(i, one.spec, one.version) for i, one in stored[Kind.RULES].items()},
+        {name: tuple(one.spec["items"]) for name, one in lists.items()},
+        await lookups.changed_at(tx, Kind.RULES),
+        [_SUBSCRIPTION.validate_python(dict(o.spec)) for o in stored[Kind.SUBSCRIPTIONS].values()],
+    )
+
+
+async def entries_of(tx: AsyncConnection, url: str, feed_ids: Iterable[str]) -> list[History]:
+    """The entries with this link that the feeds have shown."""
+    aliases = aliases_of(url)
+    histories: dict[str, History] = {}
+    for feed_id in feed_ids:
+        for entry in (await feeds.seen(tx, feed_id, aliases)).values() if aliases else ():
+            histories.setdefault(entry.article_id, History(feed_id, entry.article_id, entry))
+    return list(histories.values())
+
+
+async def look_for(bus: Bus, asked: str, known_ids: frozenset[str]) -> OnBus:
+    """The revisions on the bus with this address or one of these ids. Streams the topic."""
+    looked = OnBus()
+    needles = needles_of(asked)
+    async for record in _all(bus, ARTICLES):
+        looked.oldest = looked.oldest or record.written_at
+        value = (record.value or b"").lower()
+        # Reading every article of a month takes minutes, looking for some bytes seconds.
+        if record.key in known_ids or any(needle in value for needle in needles):
+            _take(looked, record, asked, known_ids)
+    return looked
+
+
+async def told_of(bus: Bus, history: History) -> History:
+    """The history with what the matcher said of the article, and with its dead letters."""
+    matched: set[str] = set()
+    async for record in _all(bus, MATCHES):
+        if record.key == history.article_id:
+            matched |= _matched_in(record)
+    dead = [
+        (topic.name, _reason(record))
+        for topic in (ARTICLES, MATCHES)
+        async for record in _all(bus, dead_letters_of(topic))
+        if record.key == history.article_id
+    ]
+    return replace(history, matched=frozenset(matched), dead=tuple(dead))
+
+
+async def outcome_of(database: Database, history: History) -> History:
+    """The history with what the database says of the article's story."""
+    async with database.read() as tx:
+        judged = await lookups.judged(tx, history.article_id)
+        stories = {one.story_id for one in judged}
+        return replace(
+            history,
+            retry=await lookups.page_retry(tx, history.article_id),
+            judged=tuple(judged),
+            alerts=tuple(await lookups.alerts_of(tx, stories)),
+            deliveries=tuple(await lookups.deliveries_of(tx, stories)),
+        )
+
+
+async def progress_of(bus: Bus, oldest: datetime | None) -> Progress:
+    """How far the steps behind the bus are."""
+    return Progress(
+        await bus.lag(ARTICLES, MATCHER_GROUP), await bus.lag(MATCHES, NOTIFIER_GROUP), oldest
+    )
+
+
+def _take(looked: OnBus, record: Record, asked: str, known_ids: frozenset[str]) -> None:
+    try:
+        article = Article.decode(record.value)
+    except MalformedMessageError:
+        return
+    address, wanted = address_of(article.url or ""), address_of(asked)
+    if article.article_id in known_ids or (address is not None and address == wanted):
+        kept = looked.found.setdefault(article.article_id, [])
+        if all(one.article.revision != article.revision for one in kept):
+            kept.append(Kept(article, record.written_at))
+    elif address is not None and is_part_of(asked, address) and len(looked.similar) < _MOST_SIMILAR:
+        looked.similar[article.article_id] = article
+
+
+def _matched_in(record: Record) -> set[str]:
+    try:
+        return {match.rule_id for match in ArticleMatches.decode(record.value).matches}
+    except MalformedMessageError:
+        return set()
+
+
+def _reason(record: Record) -> str:
+    try:
+        return DeadLetter.from_headers(record.headers).error
+    except MalformedMessageError as error:
+        return str(error)
+
+
+async def _all(bus: Bus, topic: Topic) -> AsyncIterator[Record]:
+    async with aclosing(bus.since(topic, _EVER)) as batches:
+        async for batch in batches:
+            for record in batch:
+                yield record
