@@ -146,7 +146,8 @@ def _settings(folder: Path, port: int, extra: Sequence[str]) -> Path:
 def _format(classpath: str, settings: Path) -> None:
     cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
     tool = [*JAVA, *LOGGING, "-cp", classpath, "kafka.tools.StorageTool"]
-    command = [*tool, "format", "-t", cluster, "-c", str(settings)]
+    # One in sixty-four ids begins with a dash, which would look like an option.
+    command = [*tool, "format", f"--cluster-id={cluster}", "-c", str(settings)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
