@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from schemas.folder import RuleSpec
+from schemas.folder import ListSpec, RuleSpec
 from schemas.rule import WatchRule
 from services.config.announcing import watch_rule
 from services.config.crosscheck import rule_problems
@@ -27,12 +27,14 @@ from services.engine.parse import parse
 class RuleFiles:
     """What rule files hold, as far as it is right, and everything that is wrong with them.
 
+    `lists` are the expressions of the saved lists by name, `saved` the lists where they stand;
     `written` counts the rules, the wrong ones included; `readable` says that every file
     could be read as YAML of the right shape.
     """
 
     rules: tuple[Item[RuleSpec], ...] = ()
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    saved: tuple[Item[ListSpec], ...] = ()
     problems: tuple[Problem, ...] = ()
     written: int = 0
     readable: bool = True
@@ -69,7 +71,9 @@ def read_rule_files(path: Path) -> RuleFiles:
     problems += query_problems(rules.entries, lists) + rule_problems(rules, lists)
     usable = Readable(lists).sound
     sound = tuple(item for item in rules.items if _is_sound(item.spec, usable))
-    return RuleFiles(sound, usable, in_order(problems), len(rules.entries), rules.complete)
+    saved = tuple(item for item in lists.items if item.spec.id in usable)
+    told = in_order(problems)
+    return RuleFiles(sound, usable, saved, told, len(rules.entries), rules.complete)
 
 
 def _is_sound(spec: RuleSpec, lists: Mapping[str, tuple[str, ...]]) -> bool:

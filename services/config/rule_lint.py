@@ -5,17 +5,20 @@ Decides the line of a warning; what is worth a warning is `services.engine.lint`
 
 from collections.abc import Iterator
 
-from schemas.folder import RuleSpec
+from schemas.folder import ListSpec, RuleSpec
 from services.config.items import Item
 from services.config.problem import Problem, in_order
 from services.config.rule_files import RuleFiles
 from services.engine.errors import RuleError
 from services.engine.lint import LintWarning, lint
+from services.engine.parse import parse
+from services.engine.query import Node
 
 
 def lint_problems(files: RuleFiles) -> tuple[Problem, ...]:
     """Everything that is wrong with the files or worth a second look, in order."""
     found = [problem for item in files.rules for problem in _of_rule(item, files)]
+    found += [problem for item in files.saved for problem in _of_list(item, files)]
     return in_order([*files.problems, *found])
 
 
@@ -24,6 +27,19 @@ def _of_rule(item: Item[RuleSpec], files: RuleFiles) -> Iterator[Problem]:
         line = line_in_query(item, warning.offset)
         message = f'rule "{item.spec.id}": {_told(warning, item.spec.query)}'
         yield Problem(item.entry.file, line, message, "warning")
+
+
+def _of_list(item: Item[ListSpec], files: RuleFiles) -> Iterator[Problem]:
+    """The warnings about each expression of a list, and those that stand in it twice."""
+    first: dict[Node, int] = {}
+    for number, expression in enumerate(item.spec.items):
+        path = ("items", number)
+        for warning in lint(expression, files.lists):
+            yield item.entry.problem(_told(warning, expression), path, "warning")
+        place = first.setdefault(parse(expression, files.lists).root, number)
+        if place != number:
+            message = f"{expression} stands here twice (first as item {place + 1})"
+            yield item.entry.problem(message, path, "warning")
 
 
 def line_in_query(item: Item[RuleSpec], offset: int) -> int:

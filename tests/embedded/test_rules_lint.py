@@ -116,3 +116,41 @@ def test_the_schema_for_editors_knows_tests_and_lists() -> None:
     schema = json.loads(said.stdout)
     assert {"rules", "lists"} <= schema["properties"].keys()
     assert "match" in schema["$defs"]["RuleTest"]["properties"]
+
+
+LISTS = """\
+rules:
+  - id: port
+    query: "@ports AND strike"
+lists:
+  ports:
+    - Karvala
+    - '"Port Lind"'
+    - karvala
+    - Lind and Hull
+  unused: [x]
+"""
+
+
+def test_saved_lists_are_looked_at_too(desk: Path) -> None:
+    (desk / "ports.yaml").write_text(LISTS)
+    said = typed("rules", "lint", desk)
+    assert said.exit_code == 0, said.output
+    assert 'ports.yaml:8: warning: list "ports": karvala stands here twice' in said.stdout
+    assert 'ports.yaml:9: warning: list "ports": "and" is searched for as a word' in said.stdout
+    assert 'ports.yaml:10: warning: list "unused": ' in said.stdout
+    assert said.stdout.splitlines()[-1] == "1 rule, 2 lists: 0 errors, 3 warnings"
+
+
+def test_a_mistake_in_a_list_is_told_at_the_list(desk: Path) -> None:
+    (desk / "ports.yaml").write_text(LISTS.replace("karvala", "(karvala"))
+    said = typed("rules", "lint", desk)
+    assert said.exit_code == 1
+    assert 'ports.yaml:8: list "ports": ' in said.stdout
+
+
+def test_rules_of_one_file_use_the_lists_of_another(desk: Path) -> None:
+    head, _, tail = LISTS.partition("lists:")
+    (desk / "a.yaml").write_text(head)
+    (desk / "b.yaml").write_text(f"lists:{tail}")
+    assert typed("rules", "lint", desk).exit_code == 0

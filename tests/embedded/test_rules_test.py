@@ -86,3 +86,23 @@ def test_a_file_that_cannot_be_read_ends_it(rules: Path) -> None:
     said = typed("rules", "test", rules)
     assert said.exit_code == 2
     assert "rules.yaml:1: not YAML" in said.stdout
+
+
+def test_rules_are_tested_with_the_lists_and_options_of_the_folder(rules: Path) -> None:
+    rules.write_text(
+        "rules:\n"
+        "  - id: port\n"
+        "    query: '@ports AND strikes'\n"
+        "    stem: true\n"
+        "    languages: [en]\n"
+        "    tests:\n"
+        "      - {title: A strike in Karvala, lang: en, match: true}\n"
+        "      - {title: A strike in Karvala, lang: de, match: false}\n"
+        "      - {title: A strike in Karvala, lang: fr, match: true}\n"
+        "lists:\n"
+        "  ports: [Karvala, Lind]\n"
+    )
+    said = typed("rules", "test", rules)
+    assert said.exit_code == 1
+    assert "the rule is for en, the article is fr" in said.stdout
+    assert said.stdout.splitlines()[-1] == "1 rule, 1 list, 3 tests: 2 green, 1 red"

@@ -16,7 +16,7 @@ from schemas.message import MalformedMessageError
 from schemas.rule import WatchRule
 from schemas.topics import ARTICLES, MATCHER_GROUP, MATCHES, NOTIFIER_GROUP, Topic, dead_letters_of
 from services.bus.port import Bus, Lag, Record
-from services.config.apply import watch_rule
+from services.config.announcing import watch_rule
 from services.embedded.why.addresses import address_of, aliases_of, is_part_of, needles_of
 from services.poller import memory as remembered
 from services.poller.memory import Memory
@@ -92,13 +92,12 @@ class OnBus:
 async def world_of(tx: AsyncConnection) -> World:
     """What is in force, as the database keeps it."""
     stored = {kind: await written.items(tx, kind) for kind in Kind}
-    lists = stored[Kind.LISTS] if hasattr(Kind, "LISTS") else {}
     states = await feeds.states(tx)
     return World(
         {i: FeedSpec.model_validate(dict(one.spec)) for i, one in stored[Kind.FEEDS].items()},
         {i: remembered.from_state(state) for i, state in states.items()},
         {i: watch_rule(i, one.spec, one.version) for i, one in stored[Kind.RULES].items()},
-        {name: tuple(one.spec["items"]) for name, one in lists.items()},
+        {name: tuple(one.spec["items"]) for name, one in stored[Kind.LISTS].items()},
         await lookups.changed_at(tx, Kind.RULES),
         [_SUBSCRIPTION.validate_python(dict(o.spec)) for o in stored[Kind.SUBSCRIPTIONS].values()],
     )
