@@ -27,7 +27,8 @@ from services.embedded.why.facts import (
     told_of,
     world_of,
 )
-from services.embedded.why.way import Asked, State, Verdicts, Way, feed_lines, way_of
+from services.embedded.why.way import Asked, State, Verdicts, Way, way_of
+from services.embedded.why.words import feed_lines
 from services.engine.ruleset import RuleSet
 from services.engine.suite import explain_rule
 from services.notifier import clean

@@ -3,9 +3,9 @@
 Decides the steps, the words, and the one sentence that answers "why was I (not) told?".
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 
 from schemas.article import TextOrigin
@@ -13,9 +13,17 @@ from schemas.message import MalformedMessageError
 from schemas.rule import WatchRule
 from services.bus.port import Lag
 from services.embedded.why.facts import History, Kept, Progress, World
+from services.embedded.why.words import (
+    article_lines,
+    at_time,
+    counted,
+    delivery_line,
+    entry_lines,
+    feed_lines,
+    page_lines,
+    story_lines,
+)
 from services.notifier.message import AlertMessage
-from services.notifier.render.wording import read_in_words, span
-from services.poller.memory import Memory, feed_state
 from services.store.deliveries import DeliveryState
 from services.store.lookups import StoryDelivery
 
@@ -87,9 +95,9 @@ def way_of(asked: Asked, verdicts: Verdicts) -> Way:
     if not history.kept:
         return _not_on_bus(way, asked)
     newest = history.kept[-1].article
-    way.go("entry", *_entry_lines(history))
-    way.go("page", *_page_lines(history, asked.now))
-    way.go("article", *_article_lines(history))
+    way.go("entry", *entry_lines(history))
+    way.go("page", *page_lines(history))
+    way.go("article", *article_lines(history))
     if (unmatched := _unmatched(history, asked.progress.matcher)) and not history.matched:
         return way.end("rules", unmatched, waits=True)
     if history.dead:
@@ -98,36 +106,8 @@ def way_of(asked: Asked, verdicts: Verdicts) -> Way:
         return way
     if not history.judged:
         return _not_judged(way, asked, newest.article_id)
-    way.go("story", *_story_lines(history))
+    way.go("story", *story_lines(history))
     return _alerts_and_deliveries(way, asked)
-
-
-def feed_lines(feed_id: str, world: World, now: datetime) -> Iterator[str]:
-    """Which feed it is, and how it fares."""
-    spec = world.feeds.get(feed_id)
-    name = f" ({spec.name})" if spec and spec.name else ""
-    if spec is None:
-        yield f"{feed_id}: this feed is not in the folder any more"
-    memory = world.memories.get(feed_id)
-    if memory is None:
-        if spec is not None:
-            yield f"{feed_id}{name}: not polled yet"
-        return
-    yield f"{feed_id}{name}: {_health(memory, now)}"
-    if memory.last_error:
-        yield f"last error: {memory.last_error}"
-
-
-def _health(memory: Memory, now: datetime) -> str:
-    last = memory.last_success_at
-    answered = f"last answered {_ago(last, now)}" if last else "it has never answered"
-    if memory.health.disabled:
-        return f"ended (410 Gone), polled no more; {answered}"
-    failures = memory.health.failures
-    state = feed_state(memory)
-    failing = f"failing, {_count(failures, 'failure')} in a row" if failures else state
-    due = memory.next_due_at
-    return f"{failing}; {answered}" + (f"; next poll {_moment(due)}" if due else "")
 
 
 def _not_on_bus(way: Way, asked: Asked) -> Way:
@@ -135,7 +115,7 @@ def _not_on_bus(way: Way, asked: Asked) -> Way:
     oldest = asked.progress.oldest_kept
     if entry is None:
         return way.end("entry", "no feed has shown an entry with this address")
-    seen = f"first seen {_moment(entry.first_seen_at)}"
+    seen = f"first seen {at_time(entry.first_seen_at)}"
     first = memory.first_fetched_at if memory else None
     if first is not None and entry.first_seen_at <= first:
         because = "it stood in the feed at the first fetch, and was not news then"
@@ -143,47 +123,15 @@ def _not_on_bus(way: Way, asked: Asked) -> Way:
     way.go("entry", seen)
     if oldest is not None and entry.first_seen_at < oldest:
         because = "the bus does not keep it any more"
-        return way.end("article", because, f"{because}: the oldest article is of {_moment(oldest)}")
+        return way.end("article", because, f"{because}: the oldest article is of {at_time(oldest)}")
     return way.end("article", "it is not on the bus, though its entry is remembered")
-
-
-def _entry_lines(history: History) -> Iterator[str]:
-    first = history.kept[0].article
-    published = first.published_at
-    if published is None:
-        yield f"first seen {_moment(first.first_seen_at)}; the feed gives no date"
-    else:
-        late = span(first.first_seen_at - published)
-        yield f"first seen {_moment(first.first_seen_at)}, {late} after its date"
-
-
-def _page_lines(history: History, now: datetime) -> Iterator[str]:
-    for kept in history.kept:
-        article = kept.article
-        size = len(article.body) or len(article.summary)
-        which = f"{article.revision}: " if len(history.kept) > 1 else ""
-        read = read_in_words(article.text, article.text_reason)
-        yield f"{which}{read}; {size:,} characters{f', {article.lang}' if article.lang else ''}"
-    if history.retry is not None:
-        yield f"the page is tried again {_moment(history.retry.due_at)}, after " + _count(
-            history.retry.attempt + 1, "try", "tries"
-        )
-    elif history.kept[-1].article.text is TextOrigin.SUMMARY:
-        yield "the page is not tried again"
-
-
-def _article_lines(history: History) -> Iterator[str]:
-    title = " ".join(history.kept[-1].article.title.split())
-    yield f"“{title}”" if title else "without a headline"
-    for kept in history.kept:
-        yield f"revision {kept.article.revision} on the bus since {_moment(kept.written_at)}"
 
 
 def _unmatched(history: History, lag: Lag) -> str | None:
     """That the matcher has not come to the newest revision yet."""
     newest = history.kept[-1].written_at
     if lag.records and lag.oldest_written_at is not None and lag.oldest_written_at <= newest:
-        behind = _count(lag.records, "article")
+        behind = counted(lag.records, "article")
         return f"the matcher has not come to it yet; it is {behind} behind"
     return None
 
@@ -201,7 +149,7 @@ def _rules(way: Way, asked: Asked, verdicts: Verdicts) -> bool:
     if rule is None:
         more = [f"and {len(lines) - MOST_NAMED} more that match"] if len(lines) > MOST_NAMED else []
         others = verdicts.tried - len(verdicts.matching)
-        lines = lines[:MOST_NAMED] + more + [f"{_count(others, 'rule')} did not match"]
+        lines = lines[:MOST_NAMED] + more + [f"{counted(others, 'rule')} did not match"]
     way.go("rules", *lines)
     return True
 
@@ -216,7 +164,7 @@ def _no_rule(way: Way, asked: Asked, verdicts: Verdicts) -> None:
         else:
             way.end("rules", f"rule {asked.rule.rule_id} does not match it{only}")
     elif verdicts.tried:
-        way.end("rules", f"none of {_count(verdicts.tried, 'rule')} matches it{only}")
+        way.end("rules", f"none of {counted(verdicts.tried, 'rule')} matches it{only}")
     else:
         way.end("rules", "there are no rules in force")
 
@@ -232,7 +180,7 @@ def _matching_line(rule_id: str, asked: Asked, verdicts: Verdicts) -> str:
     if now and not then and not _alerted(rule_id, asked.history):
         changed = asked.world.rules_changed_at.get(rule_id)
         if changed and changed > asked.history.kept[-1].written_at:
-            return f"{rule_id}{name} matches, but stands like this only since {_moment(changed)}"
+            return f"{rule_id}{name} matches, but stands like this only since {at_time(changed)}"
     return f"{rule_id}{name} matches"
 
 
@@ -247,19 +195,13 @@ def _not_judged(way: Way, asked: Asked, article_id: str) -> Way:
         return way.end("story", f"its matches were put aside as a dead letter: {lost[0]}")
     if history.matched:
         if asked.progress.judge.records:
-            behind = _count(asked.progress.judge.records, "record")
+            behind = counted(asked.progress.judge.records, "record")
             because = f"the notifier has not come to it yet; it is {behind} behind"
             return way.end("story", because, waits=True)
         return way.end("story", "the notifier has no record of judging it")
     return way.end(
         "story", "no rule matched it when it came: the rule was written or changed later"
     )
-
-
-def _story_lines(history: History) -> Iterator[str]:
-    for story_id in dict.fromkeys(one.story_id for one in history.judged):
-        first = next(one for one in history.judged if one.story_id == story_id)
-        yield f"story {story_id}, judged {_moment(first.judged_at)}"
 
 
 def _alerts_and_deliveries(way: Way, asked: Asked) -> Way:
@@ -269,12 +211,15 @@ def _alerts_and_deliveries(way: Way, asked: Asked) -> Way:
         named = f"rule {rule.rule_id}" if rule else "no rule"
         verb = "has raised no alert" if rule else "has raised an alert"
         return way.end("alerts", f"{named} {verb} for this story: it was written or changed later")
-    way.go("alerts", *(f"{a.rule_id}, raised {_moment(a.raised_at)}" for a in alerts[:MOST_NAMED]))
+    way.go(
+        "alerts",
+        *(f"{a.rule_id}, raised {at_time(a.raised_at)}" for a in alerts[:MOST_NAMED]),
+    )
     ids = {alert.rule_id for alert in alerts}
     deliveries = [d for d in asked.history.deliveries if rule is None or _is_about(d, ids)]
     if not deliveries:
         return way.end("deliveries", _nobody(asked, ids))
-    return _deliveries(way, deliveries, asked.now)
+    return _deliveries(way, deliveries)
 
 
 def _nobody(asked: Asked, rule_ids: set[str]) -> str:
@@ -289,8 +234,8 @@ def _nobody(asked: Asked, rule_ids: set[str]) -> str:
     return "no subscription selects the rules that matched"
 
 
-def _deliveries(way: Way, deliveries: Sequence[StoryDelivery], now: datetime) -> Way:
-    lines = [_delivery_line(delivery, now) for delivery in deliveries]
+def _deliveries(way: Way, deliveries: Sequence[StoryDelivery]) -> Way:
+    lines = [delivery_line(delivery) for delivery in deliveries]
     states = {delivery.state for delivery in deliveries}
     if DeliveryState.DELIVERED.value in states:
         way.go("deliveries", *lines)
@@ -303,36 +248,9 @@ def _deliveries(way: Way, deliveries: Sequence[StoryDelivery], now: datetime) ->
     return way.end("deliveries", "the message was given up", *lines)
 
 
-def _delivery_line(delivery: StoryDelivery, now: datetime) -> str:
-    to = f"{delivery.subscription_id} through {delivery.channel_id}"
-    tries = _count(delivery.attempts, "try", "tries")
-    why = f" ({delivery.reason}: {delivery.detail})" if delivery.reason else ""
-    finished = _moment(delivery.finished_at) if delivery.finished_at else ""
-    match delivery.state:
-        case DeliveryState.DELIVERED.value:
-            return f"{to}: delivered {finished}"
-        case DeliveryState.FAILED.value:
-            way_out = f"wirewatch deliveries retry {delivery.delivery_id}"
-            return f"{to}: given up {finished} after {tries}{why}; {way_out}"
-        case _:
-            return f"{to}: waits, next try {_moment(delivery.next_attempt_at)}, {tries} so far{why}"
-
-
 def _is_about(delivery: StoryDelivery, rule_ids: Iterable[str]) -> bool:
     try:
         message = AlertMessage.decode(delivery.message)
     except MalformedMessageError:
         return True  # better a delivery too many than one that nobody sees
     return bool({rule.rule_id for rule in message.rules} & set(rule_ids))
-
-
-def _moment(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _ago(moment: datetime, now: datetime) -> str:
-    return f"{_moment(moment)}, {span(now - moment)} ago"
-
-
-def _count(count: int, one: str, several: str = "") -> str:
-    return f"{count:,} {one}" if count == 1 else f"{count:,} {several or one + 's'}"

@@ -1,0 +1,269 @@
+"""Where the way of an article ended, from facts alone."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from schemas.article import TextOrigin, TextReason
+from schemas.folder import FeedSpec, SubscriptionSpec
+from schemas.rule import WatchRule
+from services.bus.port import Lag
+from services.embedded.why.addresses import address_of, aliases_of, are_related, is_part_of
+from services.embedded.why.facts import History, Kept, Progress, World
+from services.embedded.why.way import Asked, Verdicts, Way, way_of
+from services.poller.fetch import UNCONDITIONAL
+from services.poller.identity import aliases_of as aliases_of_entries
+from services.poller.memory import Memory
+from services.poller.parse import FeedEntry
+from services.poller.schedule import Health
+from services.store.feeds import PageRetry, SeenEntry
+from services.store.lookups import JudgedRevision, RaisedAlert, StoryDelivery
+from tests.engine.newsroom import article, rule
+
+NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
+CAME = NOW - timedelta(hours=1)
+NO_LAG = Lag(0, None)
+MEMORY = Memory(
+    feed_id="coast",
+    url="https://example.org/feed",
+    validators=UNCONDITIONAL,
+    body_hash=None,
+    first_fetched_at=NOW - timedelta(days=9),
+    next_due_at=NOW,
+    health=Health(),
+    last_success_at=NOW - timedelta(minutes=3),
+)
+RULES = {one.rule_id: one for one in (rule("drones", "drones"), rule("ships", "ships"))}
+SUBSCRIPTION = SubscriptionSpec(id="desk", channel="slack", rules="all")
+WORLD = World(
+    {"coast": FeedSpec(id="coast", url="https://example.org/feed", name="Coast Wire")},
+    {"coast": MEMORY},
+    RULES,
+    {},
+    dict.fromkeys(RULES, CAME - timedelta(days=1)),
+    [SUBSCRIPTION],
+)
+TOLD = article("Two drones.", article_id="a1", url="https://example.org/a", first_seen_at=CAME)
+KEPT = Kept(TOLD, CAME)
+ENTRY = SeenEntry("a1", "hash", CAME)
+MATCHED = Verdicts({"drones": KEPT}, 2)
+DELIVERY = StoryDelivery(
+    delivery_id="d1",
+    story_id="s1",
+    subscription_id="desk",
+    channel_id="slack",
+    message=b"",
+    state="delivered",
+    created_at=CAME,
+    next_attempt_at=CAME,
+    attempts=1,
+    reason=None,
+    detail=None,
+    finished_at=CAME,
+)
+WHOLE = History(
+    "coast",
+    "a1",
+    ENTRY,
+    None,
+    (KEPT,),
+    frozenset({"drones"}),
+    (),
+    (JudgedRevision("s1", "r1", CAME),),
+    (RaisedAlert("x1", "drones", "s1", 1, CAME),),
+    (DELIVERY,),
+)
+
+
+def way(
+    history: History = WHOLE,
+    verdicts: Verdicts = MATCHED,
+    *,
+    world: World = WORLD,
+    matcher: Lag = NO_LAG,
+    judge: Lag = NO_LAG,
+    asked_rule: WatchRule | None = None,
+) -> Way:
+    progress = Progress(matcher, judge, NOW - timedelta(days=30))
+    return way_of(Asked(history, world, progress, NOW, asked_rule), verdicts)
+
+
+def last(found: Way) -> tuple[str, str]:
+    return found.steps[-1].name, found.because
+
+
+def changed(**facts: Any) -> History:
+    return replace(WHOLE, **facts)
+
+
+def test_the_whole_way() -> None:
+    found = way()
+    assert found.told
+    assert [step.name for step in found.steps] == [
+        *("feed", "entry", "page", "article", "rules", "story", "alerts", "deliveries")
+    ]
+
+
+NOBODY = {"alerts": (), "deliveries": (), "judged": ()}
+
+
+@pytest.mark.parametrize(
+    ("facts", "ends"),
+    [
+        ({"kept": ()}, ("article", "it is not on the bus, though its entry is remembered")),
+        (
+            {"kept": (), "entry": SeenEntry("a1", "h", NOW - timedelta(days=60))},
+            ("entry", "it stood in the feed at the first fetch, and was not news then"),
+        ),
+        ({"judged": ()}, ("story", "the notifier has no record of judging it")),
+        (
+            {"judged": (), "matched": frozenset()},
+            ("story", "no rule matched it when it came: the rule was written or changed later"),
+        ),
+        (
+            {"judged": (), "dead": (("matches", "bad bytes"),)},
+            ("story", "its matches were put aside as a dead letter: bad bytes"),
+        ),
+        (
+            {"alerts": (), "deliveries": ()},
+            (
+                "alerts",
+                "no rule has raised an alert for this story: it was written or changed later",
+            ),
+        ),
+        (
+            {"deliveries": ()},
+            ("deliveries", "no message was made; desk selects the rule only since then"),
+        ),
+        (
+            {"deliveries": (replace(DELIVERY, state="pending", finished_at=None),)},
+            ("deliveries", "the message waits to be sent"),
+        ),
+        (
+            {"deliveries": (replace(DELIVERY, state="failed", reason="refused", detail="no"),)},
+            ("deliveries", "the message was given up"),
+        ),
+    ],
+)
+def test_the_way_ends_where_something_is_missing(
+    facts: Mapping[str, Any], ends: tuple[str, str]
+) -> None:
+    found = way(changed(**facts))
+    assert not found.told
+    assert last(found) == ends
+
+
+def test_an_article_older_than_the_bus_keeps_is_told_as_that() -> None:
+    old = replace(MEMORY, first_fetched_at=NOW - timedelta(days=90))
+    seen = SeenEntry("a1", "h", NOW - timedelta(days=60))
+    found = way(changed(kept=(), entry=seen), world=replace(WORLD, memories={"coast": old}))
+    assert last(found) == ("article", "the bus does not keep it any more")
+
+
+def test_steps_that_have_not_come_to_it_yet_are_waited_for() -> None:
+    behind = Lag(7, CAME - timedelta(minutes=1))
+    found = way(changed(matched=frozenset(), **NOBODY), Verdicts({}, 2), matcher=behind)
+    assert last(found) == ("rules", "the matcher has not come to it yet; it is 7 articles behind")
+    found = way(changed(**NOBODY), judge=behind)
+    assert last(found) == ("story", "the notifier has not come to it yet; it is 7 records behind")
+
+
+def test_a_summary_only_is_named_with_the_rule_that_did_not_match() -> None:
+    short = TOLD.model_copy(
+        update={"text": TextOrigin.SUMMARY, "text_reason": TextReason.FORBIDDEN, "body": ""}
+    )
+    history = changed(kept=(Kept(short, CAME),), matched=frozenset(), **NOBODY)
+    found = way(history, Verdicts({}, 2))
+    assert last(found) == (
+        "rules",
+        "none of 2 rules matches it; only the feed's summary could be read",
+    )
+    assert "the page is not tried again" in found.steps[2].lines
+    retry = PageRetry("a1", "coast", b"", 1, NOW)
+    again = way(replace(history, retry=retry), Verdicts({}, 2)).steps[2].lines
+    assert again[1] == "the page is tried again 2026-05-01 12:00:00 UTC, after 2 tries"
+
+
+def test_a_rule_that_was_changed_later_is_told_as_that() -> None:
+    later = replace(WORLD, rules_changed_at=dict.fromkeys(RULES, NOW))
+    found = way(changed(matched=frozenset(), **NOBODY), world=later)
+    assert "drones (the drones rule) matches, but stands like this only since" in " ".join(
+        found.steps[4].lines
+    )
+    gone = way(verdicts=Verdicts({}, 2)).steps[4].lines[0]
+    assert gone == (
+        "drones (the drones rule) matched when the article came; as it stands now it does not"
+    )
+
+
+def test_asked_about_a_rule_only_that_rule_counts() -> None:
+    ships = RULES["ships"]
+    found = way(verdicts=Verdicts({}, 1), asked_rule=ships)
+    assert last(found) == ("rules", "rule ships does not match it")
+    broke = way(verdicts=Verdicts({}, 1, {"ships": ZeroDivisionError()}), asked_rule=ships)
+    assert last(broke) == ("rules", "rule ships broke on it: ZeroDivisionError()")
+    assert way(asked_rule=RULES["drones"]).told
+
+
+def test_a_feed_that_fails_says_why() -> None:
+    ill = replace(MEMORY, health=Health(failures=3), last_error="forbidden: answered 403")
+    (health, error) = way(world=replace(WORLD, memories={"coast": ill})).steps[0].lines
+    assert "failing, 3 failures in a row; last answered" in health
+    assert error == "last error: forbidden: answered 403"
+    ended = replace(MEMORY, health=Health(disabled=True))
+    assert "410 Gone" in way(world=replace(WORLD, memories={"coast": ended})).steps[0].lines[0]
+
+
+# Addresses
+
+URL = "https://www.example.org/world/troops?id=7"
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        URL,
+        "http://example.org/world/troops/?id=7",
+        "example.org/world/troops?id=7#top",
+        "https://WWW.Example.org:443/world/troops?utm_source=x&id=7&fbclid=y",
+    ],
+)
+def test_addresses_are_compared_leniently(said: str) -> None:
+    assert address_of(said) == address_of(URL)
+
+
+@pytest.mark.parametrize(
+    "said", ["https://example.org/world/troops", "example.org/World/troops?id=7"]
+)
+def test_another_path_or_query_is_another_address(said: str) -> None:
+    assert address_of(said) != address_of(URL)
+
+
+@pytest.mark.parametrize("said", ["troops", "example.org/world", "https://www.example.org/", URL])
+def test_a_part_of_an_address_will_do(said: str) -> None:
+    address = address_of(URL)
+    assert address is not None
+    assert is_part_of(said, address)
+
+
+@pytest.mark.parametrize("guid", [None, URL, "http://example.org/world/troops?id=7"])
+def test_the_names_of_an_entry_are_found_from_its_link(guid: str | None) -> None:
+    entry = FeedEntry(guid=guid, link=URL, title="Troops", summary="", body="")
+    (own,) = aliases_of_entries([entry])
+    assert own & aliases_of("example.org/world/troops/?id=7&utm_medium=rss")
+
+
+@pytest.mark.parametrize(
+    ("host", "other", "related"),
+    [
+        ("feeds.bbci.co.uk", "bbci.co.uk", True),
+        ("rss.dw.com", "www.dw.com", True),
+        ("guardian.co.uk", "bbc.co.uk", False),
+        ("127.0.0.1:80", "127.0.0.2:80", False),
+    ],
+)
+def test_feeds_of_the_same_publisher_are_related(host: str, other: str, related: bool) -> None:
+    assert are_related(host, other) is related
