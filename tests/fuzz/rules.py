@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import UTC, datetime
@@ -36,8 +37,9 @@ with atheris.instrument_imports(include=["services.engine"]) if atheris else nul
     from services.engine.lint import lint
     from services.engine.options import Options
     from services.engine.parse import parse
+    from services.engine.places import Ways, places_of
     from services.engine.printing import written
-    from services.engine.query import Query
+    from services.engine.query import Query, Term, walk
     from services.engine.ruleset import RuleSet
 
 _LISTS = {
@@ -57,13 +59,16 @@ _PIECES = (
 _THEN = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def check(rule: str, title: str, body: str, options: Options) -> None:
-    """What holds of every rule and every article; raises where it does not."""
+def check(rule: str, title: str, body: str, options: Options) -> str:
+    """What holds of every rule and every article; raises where it does not.
+
+    Returns what came of it, to be counted.
+    """
     _check_offsets(title)
     _check_offsets(body)
     query = _query_or_none(rule)
     if query is None:
-        return
+        return "refused"
     assert parse(written(query.root), _LISTS) == query
     lint(rule, _LISTS)
     article = _article(title, body)
@@ -80,8 +85,12 @@ def check(rule: str, title: str, body: str, options: Options) -> None:
     if result.failures:
         raise result.failures[0].error
     assert explain(query, article, options).held == bool(result.matches)
+    ways = Ways(options.clitics, "en" if options.stem else None)
     for match in result.matches:
-        _check_evidence(match.evidence, rule, article)
+        for clause in match.evidence:
+            assert clause.clause in rule
+            _check_hits(clause, article, ways)
+    return "matched" if result.matches else "did not match"
 
 
 def _query_or_none(rule: str) -> Query | None:
@@ -103,11 +112,13 @@ def _check_offsets(text: str) -> None:
         assert word.folded in [one.folded for one in inside]
 
 
-def _check_evidence(evidence: Sequence[Clause], rule: str, article: Article) -> None:
-    for clause in evidence:
-        assert clause.clause in rule
-        for hit in clause.hits:
-            assert analyse(getattr(article, hit.field)[hit.start : hit.end]).words
+def _check_hits(clause: Clause, article: Article, ways: Ways) -> None:
+    """Each, cut out of the text, is an occurrence of one of the clause's terms."""
+    root = parse(f"x OR ({clause.clause})", _LISTS).root if clause.hits else None
+    terms = [node for node in walk(root) if isinstance(node, Term)] if root else []
+    for hit in clause.hits:
+        alone = analyse(getattr(article, hit.field)[hit.start : hit.end])
+        assert any(places_of(term, alone, ways) for term in terms)
 
 
 def _article(title: str, body: str) -> Article:
@@ -146,7 +157,7 @@ class _Run:
     def __init__(self, seconds: float) -> None:
         self._started = time.monotonic()
         self._seconds = seconds
-        self._tried = self._rules = 0
+        self._outcomes: Counter[str] = Counter()
 
     def one_input(self, data: bytes) -> None:
         provider = atheris.FuzzedDataProvider(data)
@@ -154,9 +165,8 @@ class _Run:
         languages = frozenset({"en"}) if flags & 4 else frozenset()
         options = Options(languages, stem=bool(flags & 1), clitics=bool(flags & 2))
         rule, title, body = (_text(provider, most) for most in (16, 6, 24))
-        self._tried += 1
         try:
-            check(rule, title, body, options)
+            self._outcomes[check(rule, title, body, options)] += 1
         except BaseException:
             self._say(f"found with rule {rule!r}, title {title!r}, body {body!r}, {options}")
             raise
@@ -166,7 +176,9 @@ class _Run:
 
     def _say(self, outcome: str) -> None:
         seconds = time.monotonic() - self._started
-        print(f"{self._tried} inputs in {seconds:.0f} s: {outcome}", flush=True)  # noqa: T201
+        tried = ", ".join(f"{count} {what}" for what, count in self._outcomes.most_common())
+        total = self._outcomes.total()
+        print(f"{total} inputs in {seconds:.0f} s ({tried}): {outcome}", flush=True)  # noqa: T201
 
 
 def main(arguments: Sequence[str]) -> int:
