@@ -94,7 +94,8 @@ def clauses(explanation: Explanation, article: Article, look: Look) -> Table:
 
 def text_of(article: Article, hits: Sequence[Hit], look: Look) -> Iterator[RenderableType]:
     """The title, and the paragraphs with a hit; all of them where `look` is full."""
-    yield look.marked(article.title, 0, len(article.title), _of(hits, ArticleField.TITLE))
+    if article.title:
+        yield look.marked(article.title, 0, len(article.title), _of(hits, ArticleField.TITLE))
     field = ArticleField.BODY if article.body.strip() else ArticleField.SUMMARY
     text = article.body if field is ArticleField.BODY else article.summary
     places = _of(hits, field)
