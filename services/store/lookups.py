@@ -85,7 +85,7 @@ async def deliveries_of(tx: AsyncConnection, story_ids: Collection[str]) -> Sequ
     rows = await tx.execute(
         select(*columns)
         .where(deliveries.c.story_id.in_(sorted(story_ids)))
-        .order_by(deliveries.c.created_at, deliveries.c.subscription_id)
+        .order_by(deliveries.c.created_at, deliveries.c.subscription_id, deliveries.c.delivery_id)
     )
     return [StoryDelivery(**row._mapping) for row in rows]
 

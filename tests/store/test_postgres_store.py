@@ -6,6 +6,7 @@ import pytest
 
 from services.store.database import open_database
 from tests.contracts.delivery_store_contract import DeliveryContract, JudgementContract
+from tests.contracts.lookup_store_contract import LookupContract
 from tests.contracts.store_contract import OpenStore, StoreBase, StoreContract
 
 
@@ -24,4 +25,8 @@ class TestJudgements(OnPostgres, JudgementContract):
 
 
 class TestDeliveries(OnPostgres, DeliveryContract):
+    pass
+
+
+class TestLookups(OnPostgres, LookupContract):
     pass

@@ -7,6 +7,7 @@ import pytest
 
 from services.store.database import open_database, sqlite_url
 from tests.contracts.delivery_store_contract import DeliveryContract, JudgementContract
+from tests.contracts.lookup_store_contract import LookupContract
 from tests.contracts.store_contract import OpenStore, StoreBase, StoreContract
 
 
@@ -25,4 +26,8 @@ class TestJudgements(OnSqlite, JudgementContract):
 
 
 class TestDeliveries(OnSqlite, DeliveryContract):
+    pass
+
+
+class TestLookups(OnSqlite, LookupContract):
     pass
