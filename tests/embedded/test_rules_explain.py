@@ -163,3 +163,16 @@ def test_a_rule_of_the_folder_with_a_mistake_is_told_with_its_place(rules: Path)
     said = typed("rules", "explain", "troops", "--config", rules, "--text", "x")
     assert said.exit_code == 2
     assert 'rules.yaml:3: rule "troops": ' in said.stderr
+
+
+def test_colours_are_for_terminals_and_stars_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    question = ("rules", "explain", "alpha", "--text", "Alpha fell.")
+    assert "\x1b[" not in typed(*question).stdout
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    coloured = typed(*question).stdout
+    assert "\x1b[" in coloured
+    assert "*Alpha*" not in coloured
+    monkeypatch.setenv("NO_COLOR", "1")
+    plain = typed(*question).stdout
+    assert "*Alpha*" in plain
+    assert "\x1b[3" not in plain

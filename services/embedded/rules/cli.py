@@ -205,8 +205,13 @@ def _sample(url: str | None, file: Path | None, text: list[str] | None, said: An
 
 
 async def _tally(chosen: Chosen, state: Path, since: datetime, most: int) -> Tally:
-    async with open_kept_bus(state, settings_in_force()) as bus:
-        return await previewing.tally(bus, chosen, since, most)
+    with Console(stderr=True).status("reading the bus") as status:
+
+        def passed(counted: Tally) -> None:
+            status.update(f"{counted.articles:,} articles, {counted.matched:,} match")
+
+        async with open_kept_bus(state, settings_in_force()) as bus:
+            return await previewing.tally(bus, chosen, since, most, passed)
 
 
 async def _page(url: str, said: Any) -> Sample:

@@ -6,7 +6,7 @@ tally is told.
 
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -29,6 +29,7 @@ from services.notifier.excerpts import Excerpt, excerpts_of
 _LENGTH = re.compile(r"(\d{1,5})\s*([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _BAR = 40
+_TOLD_EVERY = 100
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -49,8 +50,17 @@ def start_of(since: str, now: datetime) -> datetime:
     return day if day.tzinfo else day.replace(tzinfo=UTC)
 
 
-async def tally(bus: Bus, chosen: Chosen, since: datetime, most: int) -> Tally:
-    """The rule over every article since then. Raises BusUnavailableError."""
+async def tally(
+    bus: Bus,
+    chosen: Chosen,
+    since: datetime,
+    most: int,
+    passed: Callable[[Tally], None] = lambda _: None,
+) -> Tally:
+    """The rule over every article since then; `passed` hears of the tally now and then.
+
+    Raises BusUnavailableError.
+    """
     counted = Tally(chosen.ruleset, most)
     async for value in _articles(bus, since):
         try:
@@ -59,6 +69,8 @@ async def tally(bus: Bus, chosen: Chosen, since: datetime, most: int) -> Tally:
             counted.unreadable += 1
             continue
         counted.take(article)
+        if counted.revisions % _TOLD_EVERY == 0:
+            passed(counted)
     return counted
 
 
