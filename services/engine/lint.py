@@ -11,7 +11,7 @@ from services.engine.characters import is_hangul
 from services.engine.common_words import COMMON_WORDS
 from services.engine.folding import fold
 from services.engine.parse import Lists, parse
-from services.engine.printing import written
+from services.engine.printing import bracketed
 from services.engine.query import (
     And,
     AtLeast,
@@ -142,7 +142,7 @@ def _of_mixture(query: Query) -> Iterator[LintWarning]:
     first = next(doubtful, None)
     if first is not None:
         yield LintWarning(
-            f"without brackets this is read as: {written(query.root)}", first.span.start
+            f"without brackets this is read as: {bracketed(query.root)}", first.span.start
         )
 
 
@@ -185,7 +185,7 @@ def _of_contradiction(node: Node) -> Iterator[LintWarning]:
     for part in parts:
         for one in _implied(part):
             if one in excluded:
-                message = f"{written(one)} is both asked for and excluded: this can never match"
+                message = f"{bracketed(one)} is both asked for and excluded: this can never match"
                 yield LintWarning(message, part.span.start)
                 break
 
@@ -221,8 +221,8 @@ def _of_repetition(node: Node) -> Iterator[LintWarning]:
     seen: set[Node] = set()
     for child in _flat(node, type(node)):
         parts = set(_in_lists(child)) if isinstance(node, Or) else {child}
-        for part in sorted(parts & seen, key=written):
-            yield LintWarning(f"{written(part)} stands here twice", child.span.start)
+        for part in sorted(parts & seen, key=bracketed):
+            yield LintWarning(f"{bracketed(part)} stands here twice", child.span.start)
         seen |= parts
 
 

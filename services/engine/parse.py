@@ -248,7 +248,7 @@ class _Parser:
         if self._place.in_field:
             self._cursor.fail("a field cannot stand inside a field", self._cursor.start)
         outside = self._deeper(self._cursor.start)
-        node = read_metadata(self._cursor, self._spend)
+        node = read_metadata(self._cursor, self._spend, self._deeper)
         self._place = outside
         return node
 

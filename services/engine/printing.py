@@ -1,9 +1,11 @@
-"""Writes a query back as rule text: fully bracketed, one spelling for each meaning.
+"""Writes a query back as rule text: one spelling for each meaning.
 
-`parse(written(query.root))` is an equal query; that is how a rule "as it was read" is
-shown. Decides brackets and quotes only.
+`parse(written(query.root))` is an equal query; `bracketed` shows how a rule was read.
+Decides brackets and quotes only.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import assert_never
 
@@ -21,6 +23,7 @@ from services.engine.query import (
     Or,
     SavedList,
     Term,
+    children_of,
 )
 
 _OPERATORS = frozenset({"AND", "OR", "NOT", "NEAR", "ONEAR", "ATLEAST"})
@@ -29,52 +32,88 @@ _QUOTES = (('"', '"', '"＂”'), ("«", "»", "»"), ("「", "」", "」"), ("�
 
 
 def written(node: Node) -> str:
-    """`node` as rule text."""
-    match node:
+    """`node` as rule text that is read as `node`, with no more brackets than it takes.
+
+    It nests no deeper than what `node` was read from, and may be longer.
+    """
+    return _Writer(_takes_brackets).of(node)
+
+
+def bracketed(node: Node) -> str:
+    """`node` as rule text, with brackets around everything that binds several things."""
+    return _Writer(lambda _, child: isinstance(child, _COMPOUND)).of(node)
+
+
+_COMPOUND = Or | And | Not | Near | NotNear
+
+
+def _takes_brackets(parent: Node, child: Node) -> bool:
+    match parent:
         case Or():
-            return " OR ".join(map(_within_brackets, node.children))
+            return isinstance(child, Or)
         case And():
-            return " AND ".join(map(_within_brackets, node.children))
+            return isinstance(child, Or | And)
         case Not():
-            return f"NOT {_within_brackets(node.child)}"
-        case Near() | NotNear():
-            return _proximity(node)
+            return isinstance(child, Or | And | Not)
         case _:
-            return _primary(node)
+            return isinstance(child, _COMPOUND)
 
 
-def _within_brackets(node: Node) -> str:
-    is_compound = isinstance(node, Or | And | Not | Near | NotNear)
-    return f"({written(node)})" if is_compound else written(node)
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    takes_brackets: Callable[[Node, Node], bool]
 
+    def of(self, node: Node) -> str:
+        match node:
+            case Or():
+                return " OR ".join(self._below(node))
+            case And():
+                return " AND ".join(self._below(node))
+            case Not():
+                return self._denial(node)
+            case Near() | NotNear():
+                return self._proximity(node)
+            case _:
+                return self._primary(node)
 
-def _proximity(node: Near | NotNear) -> str:
-    if isinstance(node, NotNear):
-        wanted, unwanted = map(_within_brackets, (node.wanted, node.unwanted))
-        return f"{wanted} NOT {_link(node.link)} {unwanted}"
-    first, *others = map(_within_brackets, node.operands)
-    pairs = zip(map(_link, node.links), others, strict=True)
-    return " ".join([first, *(part for pair in pairs for part in pair)])
+    def _below(self, node: Node) -> list[str]:
+        return [self._inside(node, child) for child in children_of(node)]
+
+    def _inside(self, parent: Node, child: Node) -> str:
+        text = self.of(child)
+        return f"({text})" if self.takes_brackets(parent, child) else text
+
+    def _denial(self, node: Not) -> str:
+        # A sign denies a denial without the level that brackets would cost.
+        if isinstance(node.child, Not) and not isinstance(node.child.child, Not):
+            return f"NOT -{self._inside(node.child, node.child.child)}"
+        return f"NOT {self._inside(node, node.child)}"
+
+    def _proximity(self, node: Near | NotNear) -> str:
+        first, *others = self._below(node)
+        if isinstance(node, NotNear):
+            return f"{first} NOT {_link(node.link)} {others[0]}"
+        pairs = zip(map(_link, node.links), others, strict=True)
+        return " ".join([first, *(part for pair in pairs for part in pair)])
+
+    def _primary(self, node: Term | SavedList | AtLeast | InField | Meta) -> str:
+        match node:
+            case Term():
+                return _term(node)
+            case SavedList():
+                return f"@{node.name}"
+            case AtLeast():
+                return f"ATLEAST/{node.count} {self._inside(node, node.operand)}"
+            case InField():
+                return f"{node.name}:{self._inside(node, node.child)}"
+            case Meta():
+                return _metadata(node)
+            case _:
+                assert_never(node)
 
 
 def _link(link: Link) -> str:
     return f"{'ONEAR' if link.ordered else 'NEAR'}/{link.within}"
-
-
-def _primary(node: Term | SavedList | AtLeast | InField | Meta) -> str:
-    match node:
-        case Term():
-            return _term(node)
-        case SavedList():
-            return f"@{node.name}"
-        case AtLeast():
-            return f"ATLEAST/{node.count} {_within_brackets(node.operand)}"
-        case InField():
-            return f"{node.name}:{_within_brackets(node.child)}"
-        case Meta():
-            return _metadata(node)
-        case _:
-            assert_never(node)
 
 
 def _term(term: Term) -> str:

@@ -7,21 +7,25 @@ from services.engine.metadata import check_value
 from services.engine.query import Meta, MetaField
 from services.engine.tokens import Kind
 
-Spend = Callable[[int], None]
+Told = Callable[[int], object]
 
 
-def read_metadata(cursor: Cursor, spend: Spend) -> Meta:
-    """The field at the cursor; `spend` is told where each value begins."""
+def read_metadata(cursor: Cursor, spend: Told, deeper: Told) -> Meta:
+    """The field at the cursor.
+
+    `spend` is told where each value begins, `deeper` where a bracket is opened.
+    """
     token = cursor.take()
     name = MetaField(token.text)
     if cursor.at(Kind.OPEN):
+        deeper(cursor.start)
         values = _bracketed(cursor, name, spend)
     else:
         values = [_value(cursor, name, spend)]
     return Meta(name, tuple(values), cursor.since(token.start))
 
 
-def _bracketed(cursor: Cursor, name: MetaField, spend: Spend) -> list[str]:
+def _bracketed(cursor: Cursor, name: MetaField, spend: Told) -> list[str]:
     opened = cursor.take()
     if cursor.at(Kind.CLOSE):
         cursor.fail("there is nothing in these brackets", opened.start)
@@ -40,7 +44,7 @@ def _bracketed(cursor: Cursor, name: MetaField, spend: Spend) -> list[str]:
     return values
 
 
-def _value(cursor: Cursor, name: MetaField, spend: Spend) -> str:
+def _value(cursor: Cursor, name: MetaField, spend: Told) -> str:
     if not cursor.at(Kind.VALUE):
         cursor.fail(f"a value for {name}: belongs here", cursor.start)
     token = cursor.take()

@@ -14,7 +14,7 @@ from services.engine.folding import fold
 from services.engine.options import Options
 from services.engine.parse import parse
 from services.engine.places import Ways, places_of
-from services.engine.printing import written
+from services.engine.printing import bracketed, written
 from services.engine.query import (
     And,
     AtLeast,
@@ -50,6 +50,10 @@ _SIGNS = ["(", ") ", "-", "+", '"', "“", "” ", "|", "\n"]
 _WORDS = ["port ", "doc* ", "港口 ", "부산 ", "a-b ", "U.S. ", "²ﬁ "]
 _PIECES = st.sampled_from([*_OPERATORS, *_FIELDS, *_SIGNS, *_WORDS])
 _RULES = st.one_of(_TEXT, st.lists(st.one_of(_PIECES, _TEXT), max_size=14).map("".join))
+_LEVELS = (
+    *("(a OR {})", "(b {})", "(NOT {})", "NOT -{}", "-({})", "+{}", "c {}", "c OR {}"),
+    *("d NEAR/2 e OR {}", "(f | {}) g", "{} -h"),
+)
 _LISTS = {"ports": ["karvala", '"port lind"', "lind*"]}
 
 _TERMS = st.sampled_from(
@@ -145,6 +149,18 @@ def test_a_rule_written_back_is_the_same_rule(text: str) -> None:
 @given(_ROOTS)
 def test_every_tree_can_be_written_and_read(root: Node) -> None:
     assert parse(written(root)).root == root
+    assert parse(bracketed(root)).root == root
+
+
+@_SETTINGS
+@given(st.lists(st.sampled_from(_LEVELS), min_size=20, max_size=90))
+def test_a_rule_of_any_depth_can_be_written_and_read(levels: list[str]) -> None:
+    text = "{}"
+    for level in levels:
+        text = text.replace("{}", level)
+    query = _query_or_none(f"karvala ({text.replace('{}', 'port')})")
+    if query is not None:
+        assert parse(written(query.root), _LISTS) == query
 
 
 @_SETTINGS

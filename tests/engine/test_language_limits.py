@@ -78,7 +78,7 @@ def test_fields_and_lists_are_levels() -> None:
     parse(deep.format("title:a"))
     parse(deep.format("lang:en"))
     parse(deep.format("@dock"), {"dock": ["a"]})
-    for inside in ("title:(a)", "title:@dock", "@bracket", "@above", "-title:a"):
+    for inside in ("title:(a)", "title:@dock", "lang:(en)", "@bracket", "@above", "-title:a"):
         lists = {"dock": ["a"], "above": ["@dock"], "bracket": ["(a)"]}
         error = _error("b " + deep.format(inside), lists)
         assert "more than 64 levels" in error.message
