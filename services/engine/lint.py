@@ -6,6 +6,7 @@ Decides what is worth a second look; refuses nothing. Mistakes are `parse`'s bus
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from unicodedata import normalize
 
 from services.engine.characters import is_hangul
 from services.engine.common_words import COMMON_WORDS
@@ -68,12 +69,12 @@ def _of_tokens(tokens: list[Token]) -> Iterator[LintWarning]:
 
 def _of_word(token: Token) -> Iterator[LintWarning]:
     word = token.text
-    name, slash, _ = word.partition("/")
-    if (name.lower() if slash else name) in _LOWER_CASE:
-        yield LintWarning(
-            f'"{word}" is searched for as a word; operators are upper case: {word.upper()}',
-            token.start,
-        )
+    plain = normalize("NFKC", word)
+    name, slash, _ = plain.partition("/")
+    # "Near" may begin a headline; "Near/5" and full-width letters are meant as operators.
+    if name.lower() in _LOWER_CASE and (slash or name.islower() or plain != word):
+        message = f'"{word}" is searched for as a word; operators are upper case: {plain.upper()}'
+        yield LintWarning(message, token.start)
     if "&&" in word or "||" in word:
         yield LintWarning(f'"{word}" is a phrase; write AND or OR between spaces', token.start)
     if word.startswith("!"):

@@ -28,6 +28,7 @@ from services.engine.lint import lint
         ("dock NEAR/3 (port OR port)", 21, "port stands here twice"),
         ("source:(a.net OR b.net OR a.net)", 0, '"a.net" stands here twice'),
         ("exact:The", 0, "great many"),
+        ("port ＡＮＤ strike", 5, "operators are upper case: AND"),
         ("Near/5 strike", 0, "operators are upper case: NEAR/5"),
         ("port AND port", 9, "port stands here twice"),
         ("lind OR @ports", 8, "lind stands here twice"),

@@ -75,6 +75,7 @@ def _words(text: str) -> list[str]:
         ("๒๐๑๕", "2015"),
         ("covid19", "COVID١٩"),
         ("2.5", "٢.٥"),
+        ("35", "٣\u0301٥"),
         # what nobody sees
         ("harbour", "har\u00adbour"),
         ("harbour", "har\u200bbour"),
