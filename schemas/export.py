@@ -7,8 +7,9 @@ A test fails when the files differ from the models.
 
 import json
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, create_model
+from pydantic import BaseModel, Field, create_model
 
 from schemas import folder
 from schemas.dead_letter import DeadLetter
@@ -22,20 +23,26 @@ def schemas() -> dict[str, str]:
     """The text of every schema file by name."""
     models: dict[str, type[BaseModel]] = {_name(model): model for model in _messages()}
     models |= {
-        "feeds-file": create_model("FeedsFile", feeds=(tuple[folder.FeedSpec, ...], ...)),
-        "rules-file": create_model(
+        "feeds-file": _file("FeedsFile", feeds=(tuple[folder.FeedSpec, ...], ...)),
+        "rules-file": _file(
             "RulesFile",
             rules=(tuple[folder.RuleSpec, ...], ()),
-            lists=(dict[folder.ListName, tuple[str, ...]], {}),
+            lists=(
+                dict[folder.ListName, tuple[str, ...]],
+                Field(default={}, description="saved lists: expressions by the name behind the @"),
+            ),
         ),
-        "channels-file": create_model(
-            "ChannelsFile", channels=(tuple[folder.ChannelSpec, ...], ...)
-        ),
-        "subscriptions-file": create_model(
+        "channels-file": _file("ChannelsFile", channels=(tuple[folder.ChannelSpec, ...], ...)),
+        "subscriptions-file": _file(
             "SubscriptionsFile", subscriptions=(tuple[folder.SubscriptionSpec, ...], ...)
         ),
     }
     return {f"{name}.json": _text(model) for name, model in sorted(models.items())}
+
+
+def _file(name: str, **keys: Any) -> type[BaseModel]:
+    """A file that people write: its keys, and no others."""
+    return create_model(name, __base__=folder.Written, **keys)
 
 
 def _messages() -> list[type[Message]]:

@@ -74,7 +74,11 @@ def _check_address(value: str) -> str:
     return value
 
 
-Id = Annotated[str, AfterValidator(_check_id)]
+Id = Annotated[
+    str,
+    AfterValidator(_check_id),
+    WithJsonSchema({"type": "string", "pattern": f"^{_ID.pattern}$"}),
+]
 ListName = Annotated[str, AfterValidator(_check_list_name)]
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
 Zone = Annotated[str, AfterValidator(_check_zone)]
@@ -126,29 +130,37 @@ class FeedSpec(Written):
 class RuleTest(Written):
     """An article as far as it matters, and whether the rule is to match it."""
 
-    title: str = ""
-    body: str = ""
-    summary: str = ""
-    source: str | None = None
-    url: str | None = None
-    author: OneOrMore = ()
-    category: OneOrMore = ()
-    lang: str | None = None
-    match: bool
+    title: str = Field(default="", description="the headline")
+    body: str = Field(default="", description="the text, a blank line between paragraphs")
+    summary: str = Field(default="", description="what the feed says; read where there is no body")
+    source: str | None = Field(default=None, description="the id or the name of a feed")
+    url: str | None = Field(default=None, description="the article's address")
+    author: OneOrMore = Field(default=(), description="one, or a list")
+    category: OneOrMore = Field(default=(), description="one, or a list")
+    lang: str | None = Field(default=None, description="a code of ISO 639-1, such as en")
+    match: bool = Field(description="whether the rule is to match this article")
 
 
 class RuleSpec(Written):
     """A rule of `rules/*.yaml`."""
 
-    id: Id
-    name: str | None = Field(default=None, min_length=1, max_length=200)
-    query: str
-    severity: Severity = Severity.NORMAL
-    tags: tuple[Id, ...] = ()
-    languages: tuple[str, ...] = ()
-    stem: bool = False
-    clitics: bool = False
-    tests: tuple[RuleTest, ...] = ()
+    id: Id = Field(description="names the rule in subscriptions and alerts")
+    name: str | None = Field(
+        default=None, min_length=1, max_length=200, description="how alerts call it"
+    )
+    query: str = Field(description="what an article must say: an expression of the rule language")
+    severity: Severity = Field(default=Severity.NORMAL, description="how much an alert matters")
+    tags: tuple[Id, ...] = Field(default=(), description="words by which subscriptions choose")
+    languages: tuple[str, ...] = Field(
+        default=(), description="only articles in these, by code of ISO 639-1; none means any"
+    )
+    stem: bool = Field(default=False, description="words also match in other forms")
+    clitics: bool = Field(
+        default=False, description="Arabic and Hebrew words also match behind their particles"
+    )
+    tests: tuple[RuleTest, ...] = Field(
+        default=(), description="articles that it must match, or must not; see wirewatch rules test"
+    )
 
 
 class ListSpec(Written):

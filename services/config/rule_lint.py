@@ -27,6 +27,10 @@ def _of_rule(item: Item[RuleSpec], files: RuleFiles) -> Iterator[Problem]:
         line = line_in_query(item, warning.offset)
         message = f'rule "{item.spec.id}": {_told(warning, item.spec.query)}'
         yield Problem(item.entry.file, line, message, "warning")
+    for number, test in enumerate(item.spec.tests):
+        if test.model_fields_set <= {"match"}:
+            message = f"test {number + 1} describes no article, and so proves nothing"
+            yield item.entry.problem(message, ("tests", number), "warning")
 
 
 def _of_list(item: Item[ListSpec], files: RuleFiles) -> Iterator[Problem]:

@@ -116,6 +116,8 @@ def test_the_schema_for_editors_knows_tests_and_lists() -> None:
     schema = json.loads(said.stdout)
     assert {"rules", "lists"} <= schema["properties"].keys()
     assert "match" in schema["$defs"]["RuleTest"]["properties"]
+    assert not schema["additionalProperties"]
+    assert all("description" in p for p in schema["$defs"]["RuleSpec"]["properties"].values())
 
 
 LISTS = """\
@@ -154,3 +156,9 @@ def test_rules_of_one_file_use_the_lists_of_another(desk: Path) -> None:
     (desk / "a.yaml").write_text(head)
     (desk / "b.yaml").write_text(f"lists:{tail}")
     assert typed("rules", "lint", desk).exit_code == 0
+
+
+def test_a_test_without_an_article_is_doubtful(desk: Path) -> None:
+    (desk / "ports.yaml").write_text(f"{GOOD}    tests:\n      - match: false\n")
+    said = typed("rules", "lint", desk)
+    assert 'ports.yaml:5: warning: rule "port": test 1 describes no article' in said.stdout
