@@ -12,6 +12,7 @@ from schemas.folder import FeedSpec, SubscriptionSpec
 from schemas.rule import WatchRule
 from services.bus.port import Lag
 from services.embedded.why.addresses import address_of, aliases_of, are_related, is_part_of
+from services.embedded.why.command import verdicts_of
 from services.embedded.why.facts import History, Kept, Progress, World
 from services.embedded.why.way import Asked, Verdicts, Way, way_of
 from services.poller.fetch import UNCONDITIONAL
@@ -206,6 +207,24 @@ def test_asked_about_a_rule_only_that_rule_counts() -> None:
     broke = way(verdicts=Verdicts({}, 1, {"ships": ZeroDivisionError()}), asked_rule=ships)
     assert last(broke) == ("rules", "rule ships broke on it: ZeroDivisionError()")
     assert way(asked_rule=RULES["drones"]).told
+
+
+def test_a_rule_that_cannot_be_read_does_not_keep_the_others_from_answering() -> None:
+    bad = rule("(drones", "bad")
+    world = replace(WORLD, rules={**RULES, "bad": bad})
+    verdicts = verdicts_of([KEPT], world, None)
+    assert (set(verdicts.matching), verdicts.tried) == ({"drones"}, 2)
+    found = way(verdicts=verdicts, world=world)
+    assert found.told
+    unreadable = 'cannot be read: rule "bad", column 1: this bracket is never closed'
+    assert found.steps[4].lines[-1] == unreadable
+    alone = way(
+        changed(matched=frozenset(), **NOBODY),
+        verdicts_of([KEPT], world, bad),
+        world=world,
+        asked_rule=bad,
+    )
+    assert last(alone) == ("rules", unreadable)
 
 
 def test_a_feed_that_fails_says_why() -> None:

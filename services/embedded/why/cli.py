@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from services.embedded.commands import CANNOT_WORK, must_exist, open_kept_bus
 from services.embedded.pipeline import Places, database_url
@@ -12,7 +13,6 @@ from services.embedded.rules.cli import look, show
 from services.embedded.rules.shown import Look
 from services.embedded.terminal import DEFAULT_STATE, StateOption, refuse, settings_in_force
 from services.embedded.why import command
-from services.engine.errors import RuleError
 from services.runtime.clock import utc_now
 from services.runtime.settings import Settings
 from services.store.database import open_database
@@ -29,8 +29,9 @@ def why(
     """Say why you were told of an article, or were not: feed, page, rules, story, deliveries."""
     settings = settings_in_force()
     try:
-        answer = asyncio.run(_ask(url, rule, state, settings, look(full=full)))
-    except (command.NoAnswerError, RuleError, *CANNOT_WORK) as error:
+        with Console(stderr=True).status("looking through the bus"):
+            answer = asyncio.run(_ask(url, rule, state, settings, look(full=full)))
+    except (command.NoAnswerError, *CANNOT_WORK) as error:
         refuse(str(error))
     show(answer.lines)
     raise typer.Exit(0 if answer.told else 1)

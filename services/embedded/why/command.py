@@ -1,6 +1,6 @@
 """`wirewatch why URL`: puts the question to bus and database, and tells the answer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -29,6 +29,7 @@ from services.embedded.why.facts import (
 )
 from services.embedded.why.way import Asked, State, Verdicts, Way, way_of
 from services.embedded.why.words import feed_lines
+from services.engine.errors import RuleError
 from services.engine.ruleset import RuleSet
 from services.engine.suite import explain_rule
 from services.notifier import clean
@@ -74,14 +75,14 @@ async def why(
         told = told or way.told
         lines += [Text()] if lines else []
         lines += _told(way, whole, asked)
-        if rule is not None and whole.kept:
+        if rule is not None and whole.kept and not verdicts.unreadable:
             lines += _explained(rule, world, verdicts.matching.get(rule.rule_id), whole, look)
     return Answer(told, lines)
 
 
 def verdicts_of(kept: Sequence[Kept], world: World, rule: WatchRule | None) -> Verdicts:
     """What the rules in force say of the revisions; the first that matches counts. PURE."""
-    rules = RuleSet.of([rule] if rule else world.rules.values(), world.lists)
+    rules, unreadable = _readable([rule] if rule else list(world.rules.values()), world.lists)
     matching: dict[str, Kept] = {}
     failures: dict[str, Exception] = {}
     for one in kept:
@@ -89,7 +90,26 @@ def verdicts_of(kept: Sequence[Kept], world: World, rule: WatchRule | None) -> V
         for match in result.matches:
             matching.setdefault(match.rule_id, one)
         failures |= {failure.rule_id: failure.error for failure in result.failures}
-    return Verdicts(matching, len(rules), failures)
+    return Verdicts(matching, len(rules), failures, unreadable)
+
+
+def _readable(
+    rules: Sequence[WatchRule], lists: Mapping[str, Sequence[str]]
+) -> tuple[RuleSet, dict[str, RuleError]]:
+    """The rules that can be read, and why the others cannot: what another version took."""
+    try:
+        return RuleSet.of(rules, lists), {}
+    except RuleError:
+        wrong = {rule.rule_id: error for rule in rules if (error := _error_in(rule, lists))}
+    return RuleSet.of([rule for rule in rules if rule.rule_id not in wrong], lists), wrong
+
+
+def _error_in(rule: WatchRule, lists: Mapping[str, Sequence[str]]) -> RuleError | None:
+    try:
+        RuleSet.of([rule], lists)
+    except RuleError as error:
+        return error
+    return None
 
 
 def _rule(world: World, rule_id: str | None) -> WatchRule | None:

@@ -3,7 +3,7 @@
 Decides the steps, the words, and the one sentence that answers "why was I (not) told?".
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -23,6 +23,7 @@ from services.embedded.why.words import (
     page_lines,
     story_lines,
 )
+from services.engine.errors import RuleError
 from services.notifier.message import AlertMessage
 from services.store.deliveries import DeliveryState
 from services.store.lookups import StoryDelivery
@@ -69,11 +70,15 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """The rules in force on what the bus keeps of the article; `tried` counts them."""
+    """The rules in force on what the bus keeps of the article; `tried` counts them.
+
+    `unreadable` are those that this version does not take.
+    """
 
     matching: Mapping[str, Kept]
     tried: int
     failures: Mapping[str, Exception] = field(default_factory=dict)
+    unreadable: Mapping[str, RuleError] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,21 +155,29 @@ def _rules(way: Way, asked: Asked, verdicts: Verdicts) -> bool:
         more = [f"and {len(lines) - MOST_NAMED} more that match"] if len(lines) > MOST_NAMED else []
         others = verdicts.tried - len(verdicts.matching)
         lines = lines[:MOST_NAMED] + more + [f"{counted(others, 'rule')} did not match"]
-    way.go("rules", *lines)
+    way.go("rules", *lines, *_unreadable_lines(verdicts))
     return True
+
+
+def _unreadable_lines(verdicts: Verdicts) -> Iterator[str]:
+    for error in list(verdicts.unreadable.values())[:MOST_NAMED]:
+        yield f"cannot be read: {error.message}"
 
 
 def _no_rule(way: Way, asked: Asked, verdicts: Verdicts) -> None:
     newest = asked.history.kept[-1].article
     only = "" if newest.text is TextOrigin.FULL else "; only the feed's summary could be read"
-    if asked.rule is not None:
+    if verdicts.unreadable and not verdicts.tried:
+        way.end("rules", *_unreadable_lines(verdicts))
+    elif asked.rule is not None:
         failure = verdicts.failures.get(asked.rule.rule_id)
         if failure is not None:
             way.end("rules", f"rule {asked.rule.rule_id} broke on it: {failure!r}")
         else:
             way.end("rules", f"rule {asked.rule.rule_id} does not match it{only}")
     elif verdicts.tried:
-        way.end("rules", f"none of {counted(verdicts.tried, 'rule')} matches it{only}")
+        because = f"none of {counted(verdicts.tried, 'rule')} matches it{only}"
+        way.end("rules", because, because, *_unreadable_lines(verdicts))
     else:
         way.end("rules", "there are no rules in force")
 
