@@ -8,19 +8,28 @@ import re
 from collections.abc import Iterator
 from unicodedata import normalize
 
-from services.engine.characters import APOSTROPHES, category, is_initial, is_word_character
+from services.engine.characters import (
+    APOSTROPHES,
+    IGNORABLE,
+    category,
+    is_initial,
+    is_word_character,
+)
 
-_BLANK_LINE = re.compile(r"(?:\n|\r(?!\n))\s*(?:\n|\r(?!\n))\s*")
+# Marks of direction stand behind full stops, and pages put zero-width spaces in empty lines.
+_UNSEEN = IGNORABLE.pattern[1:-1]
+_BLANK_LINE = re.compile(rf"(?:\n|\r(?!\n))[\s{_UNSEEN}]*(?:\n|\r(?!\n))[\s{_UNSEEN}]*")
 
 # Possessive quantifiers: a table of contents has thousands of points in a row.
 # “ and ‘ close a quotation in German, « does in Danish; before white space they do.
 _END = re.compile(
     "(?P<mark>[.!?…؟۔।。！？]++)"
-    "(?P<closers>[\"'”’»)\\]}›」』】）〉》＂＇]*+)(?P<maybe_closers>[\"'”’»)\\]}›」』】）〉》＂＇“‘«]*+)"
+    f"(?P<closers>[\"'”’»)\\]}}›」』】）〉》＂＇{_UNSEEN}]*+)"
+    f"(?P<maybe_closers>[\"'”’»)\\]}}›」』】）〉》＂＇“‘«{_UNSEEN}]*+)"
 )
 _NEED_NO_SPACE = "。！？"
 _TITLE = re.compile("Mrs?|Ms|Dr|Prof|Gen|Col|Maj|Lt|Sgt|Capt|Gov|Sen|Rep|St")
-_NO_SPACE = re.compile(r"\S")
+_SEEN = re.compile(rf"[^\s{_UNSEEN}]")
 # Longer than any title or initials; looking further costs time.
 _WINDOW = 32
 
@@ -46,11 +55,15 @@ def sentence_spans(text: str, start: int, end: int) -> list[tuple[int, int]]:
 
 
 def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
-    while start < end and text[start].isspace():
+    while start < end and _is_blank(text[start]):
         start += 1
-    while end > start and text[end - 1].isspace():
+    while end > start and _is_blank(text[end - 1]):
         end -= 1
     return start, end
+
+
+def _is_blank(char: str) -> bool:
+    return char.isspace() or IGNORABLE.match(char) is not None
 
 
 def _ends(text: str, start: int, end: int) -> Iterator[int]:
@@ -69,7 +82,7 @@ def _goes_on(text: str, match: re.Match[str], start: int, end: int) -> bool:
         return False
     if match["mark"] == "." and _is_abbreviation(text, max(start, match.start() - _WINDOW), match):
         return True
-    following = _NO_SPACE.search(text, match.end(), end)
+    following = _SEEN.search(text, match.end(), end)
     char = following.group() if following else " "
     # Georgian letters are lower case to Unicode, but have no title case and begin sentences.
     return category(char) == "Ll" and char != char.title()
@@ -80,10 +93,14 @@ def _is_abbreviation(text: str, start: int, match: re.Match[str]) -> bool:
     while first > start and (is_word_character(text[first - 1]) or text[first - 1] == "."):
         first -= 1
     word = normalize("NFC", text[first : match.start()])
-    # The t of "don't" and the s of "it's" stand behind a letter and its apostrophe.
-    is_rest = word.islower() and first > 1 and text[first - 1] in APOSTROPHES
-    is_rest = is_rest and is_word_character(text[first - 2])
-    return _TITLE.fullmatch(word) is not None or (_are_initials(word) and not is_rest)
+    if _are_initials(word):
+        return not (word.islower() and _follows_apostrophe(text, first))
+    return _TITLE.fullmatch(word) is not None
+
+
+def _follows_apostrophe(text: str, place: int) -> bool:
+    """As the t of "don't" and the s of "it's" do."""
+    return place > 1 and text[place - 1] in APOSTROPHES and is_word_character(text[place - 2])
 
 
 def _are_initials(word: str) -> bool:

@@ -30,6 +30,9 @@ from tests.engine.newsroom import article, does_match
         "harbour… ships",
         "harbour؟ ships",
         "harbour۔ ships",
+        "harbour.\u200f Ships",
+        "“harbour.\u200f”\u200e Ships",
+        "harbour?\u200f ships",
         "harbour। ships",
         "harbour。 ships",
         "harbour。ships",
@@ -87,6 +90,7 @@ def test_a_sentence_ends(text: str) -> None:
         "“The harbour.” he said, ships wait.",
         "The harbour.\u00a0\n  ships wait",
         "The harbour. élan of ships",
+        "The harbour. \u200bwhere ships wait",
         "The harbour .Ships wait",
         "The harbour.Ships wait",
         "The harbour?Ships wait",
@@ -126,7 +130,18 @@ def test_both_operands_are_wholly_in_one_sentence(query: str, expected: bool) ->
 
 
 @pytest.mark.parametrize(
-    "gap", ["\n\n", "\r\n\r\n", "\r\r", "\n \n", "\n\t\u00a0\n", "\n\n\n\n", " \n  \r\n "]
+    "gap",
+    [
+        "\n\n",
+        "\r\n\r\n",
+        "\r\r",
+        "\n \n",
+        "\n\t\u00a0\n",
+        "\n\n\n\n",
+        " \n  \r\n ",
+        "\n\u200b\n",
+        "\n \ufeff \n",
+    ],
 )
 def test_a_blank_line_ends_a_paragraph(gap: str) -> None:
     text = f"One harbour{gap}ships two."
@@ -142,6 +157,10 @@ def test_a_single_line_break_is_white_space(gap: str) -> None:
     text = f"One harbour{gap}ships two."
     assert does_match('"harbour ships" AND harbour NEAR/S ships', text)
     assert does_match("lead:ships", text)
+
+
+def test_an_empty_line_at_the_beginning_is_no_lead() -> None:
+    assert does_match("lead:harbour", "\u200b\n\nThe harbour.\n\nShips wait.")
 
 
 def _two_fields() -> Article:
