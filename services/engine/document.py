@@ -14,6 +14,7 @@ from services.engine.metadata import article_language
 from services.engine.options import Options
 from services.engine.places import Place, Ways, merged, places_of
 from services.engine.query import Node, Or, SavedList, Term, TextField
+from services.engine.sentences import has_text
 from services.engine.stemming import has_stemmer
 
 Found = Mapping[ArticleField, Sequence[Place]]
@@ -35,7 +36,7 @@ class Document:
     def texts(self) -> Mapping[ArticleField, Text]:
         """The texts that are searched: the summary only where there is no body."""
         title = analyse(self.article.title)
-        if self.article.body.strip():
+        if has_text(self.article.body):
             return {ArticleField.TITLE: title, ArticleField.BODY: analyse(self.article.body)}
         return {ArticleField.TITLE: title, ArticleField.SUMMARY: analyse(self.article.summary)}
 

@@ -34,6 +34,11 @@ _SEEN = re.compile(rf"[^\s{_UNSEEN}]")
 _WINDOW = 32
 
 
+def has_text(text: str) -> bool:
+    """Whether there is anything to be seen in it."""
+    return _SEEN.search(text) is not None
+
+
 def paragraph_spans(text: str) -> list[tuple[int, int]]:
     """`[start, end)` of each paragraph, without white space around it."""
     spans = []

@@ -206,5 +206,6 @@ def test_nothing_reaches_from_field_to_field(query: str, expected: bool) -> None
     ],
 )
 def test_the_summary_stands_in_for_a_body(query: str, expected: bool) -> None:
-    told = article("", title="The harbour", summary="Quay walls.\n\nStill.")
-    assert does_match(query, told) is expected
+    for body in ("", " \n\n ", "\u200b"):
+        told = article(body, title="The harbour", summary="Quay walls.\n\nStill.")
+        assert does_match(query, told) is expected
