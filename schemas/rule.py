@@ -68,6 +68,12 @@ class RulesManifest(Message):
     generation: int = Field(ge=1)
     rules: int = Field(ge=0, description="how many rules the generation holds")
     lists: int = Field(default=0, ge=0, description="how many saved lists it holds")
+    announcement: int = Field(
+        default=0,
+        ge=0,
+        description="a random number, new whenever everything was announced anew: whoever "
+        "remembers the topic under another one must read it from its beginning",
+    )
 
     @property
     def key(self) -> str:

@@ -44,6 +44,9 @@ MATCHES_DLQ = Topic("matches-dlq", (), retention=timedelta(days=30))
 
 TOPICS: tuple[Topic, ...] = (ARTICLES, WATCH_RULES, MATCHES, ARTICLES_DLQ, MATCHES_DLQ)
 
+TOMBSTONES_KEPT = timedelta(days=1)
+"""On a compacted topic: a reader that was away for less than this sees every removal."""
+
 MAX_RECORD_BYTES = 900_000
 """A larger value is split before it is sent (Kafka refuses 1 MiB by default)."""
 

@@ -17,7 +17,7 @@ from aiokafka.admin.config_resource import (  # type: ignore[import-untyped]
 )
 from aiokafka.errors import TopicAlreadyExistsError, for_code  # type: ignore[import-untyped]
 
-from schemas.topics import TOPICS, Topic
+from schemas.topics import TOMBSTONES_KEPT, TOPICS, Topic
 from services.bus.kafka_connection import KafkaConnection, KafkaTimes
 
 MAX_BATCH_BYTES = 1_048_588
@@ -83,6 +83,8 @@ def settings_of(topic: Topic) -> Settings:
         if retention is None or topic.compacted
         else str(int(retention.total_seconds() * 1000)),
     }
+    if topic.compacted:
+        policy["delete.retention.ms"] = str(int(TOMBSTONES_KEPT.total_seconds() * 1000))
     return policy | {
         # A sender with a wrong clock must not have its records deleted early.
         "message.timestamp.type": "LogAppendTime",

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import structlog
 
-from schemas.topics import TOPICS, Topic
+from schemas.topics import TOMBSTONES_KEPT, TOPICS, Topic
 from services.bus import sqlite_records as records
 from services.bus.port import BusUnavailableError
 from services.bus.sqlite_thread import SqlThread
@@ -25,7 +25,6 @@ from services.runtime.clock import Clock, utc_now
 log = structlog.get_logger()
 
 BATCH = 200
-TOMBSTONES_KEPT = timedelta(days=1)  # a follower that was away for less than this sees them
 HOUSEKEEPING_EVERY = timedelta(minutes=5)
 
 

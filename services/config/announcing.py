@@ -5,6 +5,7 @@ tombstones of lists that no rule uses any more, the manifest last with the count
 stops reading anywhere in between knows every list that a rule he holds names.
 """
 
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from services.config.saved_lists import used_first
 from services.store import outbox, written
 from services.store.written import Kind, StoredItem
 
+_MOST = 2**31 - 1  # what an INTEGER of PostgreSQL holds
 _Records = list[tuple[str, bytes | None]]
 
 
@@ -30,12 +32,20 @@ class News:
     removed: Iterable[str] = ()
 
 
-async def announce(tx: AsyncConnection, generation: int, rules: News, lists: News) -> None:
-    """Queue rules and lists for `watch-rules`, the manifest of their generation last."""
+async def announce(
+    tx: AsyncConnection, generation: int, rules: News, lists: News, *, everything: bool = False
+) -> None:
+    """Queue rules and lists for `watch-rules`, the manifest of their generation last.
+
+    `everything` says that these are all there are, for a topic that may hold something else.
+    """
     stored_rules = await written.items(tx, Kind.RULES)
     stored_lists = await written.items(tx, Kind.LISTS)
     manifest = RulesManifest(
-        generation=generation, rules=len(stored_rules), lists=len(stored_lists)
+        generation=generation,
+        rules=len(stored_rules),
+        lists=len(stored_lists),
+        announcement=await _announcement(tx, anew=everything),
     )
     records = [
         *_of_lists(lists, stored_lists),
@@ -44,6 +54,14 @@ async def announce(tx: AsyncConnection, generation: int, rules: News, lists: New
         (manifest.key, manifest.encode()),
     ]
     await outbox.enqueue(tx, records)
+
+
+async def _announcement(tx: AsyncConnection, *, anew: bool) -> int:
+    number = await written.counter(tx, written.ANNOUNCEMENT)
+    if anew or number == 0:
+        number = 1 + secrets.randbelow(_MOST)
+        await written.set_counter(tx, written.ANNOUNCEMENT, number)
+    return number
 
 
 def _of_lists(news: News, stored: Mapping[str, StoredItem]) -> _Records:

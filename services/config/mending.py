@@ -60,7 +60,11 @@ async def announce_again_if_lost(bus: Bus, database: Database) -> Verdict:
         await written.set_counter(tx, written.GENERATION, generation)
         clear = to_be_cleared(held, expected)
         await announce(
-            tx, generation, News(rules, _below(_RULE, clear)), News(lists, _below(_LIST, clear))
+            tx,
+            generation,
+            News(rules, _below(_RULE, clear)),
+            News(lists, _below(_LIST, clear)),
+            everything=True,
         )
         return Verdict.ANNOUNCED
 

@@ -40,6 +40,11 @@ class Places:
         return self.state / "bus.sqlite"
 
     @property
+    def cache(self) -> Path:
+        """What could be made anew, unless the settings name another folder."""
+        return self.state / "cache"
+
+    @property
     def database(self) -> Path:
         """The database file, unless the settings name another database."""
         return self.state / "wirewatch.sqlite"
@@ -90,7 +95,7 @@ async def assemble(places: Places, process: Process) -> dict[str, Part]:
     return {
         "config": keeper.run,
         "broadcast": broadcast_part(bus, database),
-        "rules": rules_part(bus, rules),
+        "rules": rules_part(bus, rules, process.settings.cache_folder or places.cache),
         "poller": polling.run,
         "matcher": stage_part(
             bus,

@@ -51,7 +51,10 @@ def matcher_parts(
             one = OneByOne(bus, ARTICLES, handler, on_event, stop)
             await run_worker(servers, one, times or KafkaTimes(), _teller(component))
 
-    return {"rules": rules_part(bus, rules), "matcher": _ending_the_process(run)}
+    return {
+        "rules": rules_part(bus, rules, process.settings.cache_folder),
+        "matcher": _ending_the_process(run),
+    }
 
 
 def _teller(component: Component) -> Assigned:

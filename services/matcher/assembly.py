@@ -1,8 +1,11 @@
 """The matcher put together: the rules' follower and the stage."""
 
 import asyncio
+from pathlib import Path
 
 from services.bus.port import Bus
+from services.matcher.cache import RuleCache
+from services.matcher.memory import RuleMemory
 from services.matcher.rules import RulesInForce, follow_rules
 from services.matcher.stage import MatchStage
 from services.runtime.clock import utc_now
@@ -11,11 +14,17 @@ from services.runtime.lifecycle import Part, until_stopped
 from services.runtime.metrics import Metrics
 
 
-def rules_part(bus: Bus, rules: RulesInForce) -> Part:
-    """A part that keeps `rules` current."""
+def rules_part(bus: Bus, rules: RulesInForce, cache_folder: Path | None) -> Part:
+    """A part that keeps `rules` current, and remembers them in a folder if one is named."""
+    memory = RuleMemory(RuleCache(cache_folder) if cache_folder else None, utc_now)
 
     async def run(stop: asyncio.Event, component: Component) -> None:
-        await until_stopped(follow_rules(bus, rules, component), stop)
+        keeping = asyncio.create_task(memory.keep(bus))
+        try:
+            await until_stopped(follow_rules(bus, rules, component, memory), stop)
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
 
     return run
 

@@ -1,4 +1,4 @@
-"""Builds rule sets from the records of `watch-rules`; holds no I/O itself.
+"""Builds rule sets from the records of `watch-rules`.
 
 Decides when a generation is whole: its manifest has been read, what was read before it can
 be used, and rules and lists are as many as it says. What stands behind the newest manifest
@@ -7,6 +7,7 @@ waits for the next one. Putting a set in force is the caller's business.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
 
@@ -19,9 +20,35 @@ from services.engine.ruleset import RuleSet
 
 log = structlog.get_logger()
 
-_MANIFEST = "manifest"
+MANIFEST = "manifest"
+"""The key of the record that closes a generation."""
 _RULE = "rule:"
 _LIST = "list:"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a record stands, and when it was written: which record it is."""
+
+    partition: int
+    offset: int
+    written_at: datetime
+
+    @classmethod
+    def of(cls, record: Record) -> "Place":
+        """The place of `record`."""
+        return cls(record.partition, record.offset, record.written_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A whole generation, and all that it takes to read on from its manifest."""
+
+    rules: RuleSet
+    lists: Mapping[str, TermList]
+    manifest: RulesManifest
+    place: Place
+    """Where the manifest stands."""
 
 
 @dataclass(slots=True)
@@ -31,6 +58,11 @@ class _Changes:
     upserts: dict[str, WatchRule] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
     lists: dict[str, TermList | None] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing was read."""
+        return not (self.upserts or self.removed or self.lists)
 
     def add(self, later: "_Changes") -> None:
         """Put what happened after this on top of it."""
@@ -48,15 +80,15 @@ class RuleReader:
     as whole: the rules in force stay, and somebody is told.
     """
 
-    def __init__(self) -> None:
-        self._set = RuleSet.of([])
-        self._lists: dict[str, TermList] = {}
-        self._generation = 0
+    def __init__(self, known: Generation | None = None) -> None:
+        self._set = known.rules if known else RuleSet.of([])
+        self._lists: Mapping[str, TermList] = known.lists if known else {}
+        self._generation = known.manifest.generation if known else 0
         # In a compacted topic a list may stand behind the rules that use it, so nothing is
         # parsed before the manifest. Closed is what one has closed, open what comes after.
         self._closed = _Changes()
         self._open = _Changes()
-        self._manifest: RulesManifest | None = None
+        self._manifest: tuple[RulesManifest, Place] | None = None
         self._undecodable: dict[str, str] = {}
         self._closed_without: frozenset[str] = frozenset()
         self._unreadable: dict[str, str] = {}
@@ -78,33 +110,39 @@ class RuleReader:
             else:
                 self._undecodable.pop(record.key, None)
 
-    def whole(self) -> tuple[RuleSet, int] | None:
+    def whole(self) -> Generation | None:
         """The newest generation read, if it is whole and was not returned before."""
-        manifest, self._manifest = self._manifest, None
-        if manifest is None:
+        closed, self._manifest = self._manifest, None
+        if closed is None:
             return None
+        manifest, place = closed
         self._fold()
         if not self._is_whole(manifest):
             return None
         self.incomplete = None
         self._generation = manifest.generation
-        return self._set, manifest.generation
+        return Generation(self._set, self._lists, manifest, place)
+
+    @property
+    def is_amid(self) -> bool:
+        """Whether something was read behind the newest manifest."""
+        return not self._open.empty or bool(self._undecodable)
 
     def _take(self, record: Record) -> None:
-        if record.key == _MANIFEST:
-            self._take_manifest(RulesManifest.decode(record.value))
+        if record.key == MANIFEST:
+            self._take_manifest(RulesManifest.decode(record.value), Place.of(record))
         elif record.key.startswith(_RULE):
             self._take_rule(record)
         elif record.key.startswith(_LIST):
             self._take_list(record)
 
-    def _take_manifest(self, manifest: RulesManifest) -> None:
-        known = self._manifest.generation if self._manifest else self._generation
+    def _take_manifest(self, manifest: RulesManifest, place: Place) -> None:
+        known = self._manifest[0].generation if self._manifest else self._generation
         if manifest.generation >= known:
-            self._manifest = manifest
+            self._manifest = (manifest, place)
             self._closed.add(self._open)
             self._open = _Changes()
-            self._closed_without = frozenset(self._undecodable) - {_MANIFEST}
+            self._closed_without = frozenset(self._undecodable) - {MANIFEST}
 
     def _take_rule(self, record: Record) -> None:
         rule_id = record.key.removeprefix(_RULE)
@@ -157,11 +195,14 @@ class RuleReader:
     def _fold(self) -> None:
         """Fold what a manifest has closed into the set; rules that cannot be read wait."""
         changes, self._closed = self._closed, _Changes()
-        self._lists = {n: one for n, one in (self._lists | changes.lists).items() if one}
+        self._unreadable = {}
+        if changes.empty:
+            return
+        if changes.lists:
+            self._lists = {n: one for n, one in {**self._lists, **changes.lists}.items() if one}
         lists = {name: one.items for name, one in self._lists.items()}
         now = lists if changes.lists else None
         gone = changes.removed - changes.upserts.keys()
-        self._unreadable = {}
         try:
             self._set = self._set.changed(changes.upserts.values(), gone, now)
         except RuleError:

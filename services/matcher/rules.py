@@ -5,14 +5,18 @@ Nothing is matched before the first.
 """
 
 import asyncio
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import dataclass
 
 import structlog
 
 from schemas.topics import WATCH_RULES
-from services.bus.port import Bus
+from services.bus.port import Bus, OffsetOutOfRangeError, Record
 from services.engine.ruleset import RuleSet
-from services.matcher.reader import RuleReader
+from services.matcher.memory import RuleMemory
+from services.matcher.reader import Generation, RuleReader
+from services.matcher.trust import Evidence, Remembered, why_not
 from services.runtime.health import Component
 from services.runtime.metrics import Metrics
 
@@ -46,19 +50,87 @@ class RulesInForce:
         self._known.set()
 
 
-async def follow_rules(bus: Bus, in_force: RulesInForce, component: Component) -> None:
-    """Keep `in_force` current until cancelled."""
-    reader = RuleReader()
-    async with aclosing(bus.follow(WATCH_RULES)) as batches:
+async def follow_rules(
+    bus: Bus, in_force: RulesInForce, component: Component, memory: RuleMemory
+) -> None:
+    """Keep `in_force` current until cancelled.
+
+    Reads on from what `memory` holds where that can be believed, else from the beginning.
+    """
+    remembered = await memory.recall()
+    if remembered is not None:
+        reason = await _Follower(bus, in_force, component, memory).follow(remembered)
+        log.warning("what is remembered of the rules is not believed", reason=reason)
+        component.waiting("the rules are read from the beginning")
+        memory.forget()
+        del remembered
+    await _Follower(bus, in_force, component, memory).follow(None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Follower:
+    bus: Bus
+    in_force: RulesInForce
+    component: Component
+    memory: RuleMemory
+
+    async def follow(self, remembered: Remembered | None) -> str:
+        """Follow the topic until cancelled; returns only to say why not to read on from there."""
+        reader = RuleReader(remembered.generation if remembered else None)
+        async with aclosing(self._batches(remembered)) as batches:
+            try:
+                doubt = await self._catch_up(batches, reader, remembered)
+            except OffsetOutOfRangeError as error:
+                if remembered is None:
+                    raise
+                return str(error)
+            if doubt is not None:
+                return doubt
+            async for batch in batches:
+                if batch is not None:
+                    reader.read(batch)
+                else:
+                    self._settle(reader, reader.whole())
+        raise AssertionError("a follower never ends by itself")
+
+    def _batches(
+        self, remembered: Remembered | None
+    ) -> AsyncGenerator[Sequence[Record] | None, None]:
+        return self.bus.follow(WATCH_RULES, remembered.reread if remembered else None)
+
+    async def _catch_up(
+        self,
+        batches: AsyncGenerator[Sequence[Record] | None, None],
+        reader: RuleReader,
+        remembered: Remembered | None,
+    ) -> str | None:
+        """Read to the end and put in force what is whole; or why nothing can be concluded."""
+        evidence = Evidence(remembered.generation.place if remembered else None)
         async for batch in batches:
-            if batch is not None:
-                reader.read(batch)
-                continue
-            whole = reader.whole()
-            if whole is not None:
-                in_force.put_in_force(*whole)
-                log.info("rules in force", rules=len(whole[0]), generation=whole[1])
-            _tell(in_force, reader, component)
+            if batch is None:
+                break
+            evidence.take(batch)
+            reader.read(batch)
+        doubt = why_not(remembered, evidence, self.memory.clock()) if remembered else None
+        if doubt is not None:
+            return doubt
+        # It may be all rules there are; nothing is matched yet, and others want to work.
+        whole = await asyncio.to_thread(reader.whole)
+        if remembered is not None and whole is None:
+            if reader.incomplete and not reader.problems:
+                return reader.incomplete
+            whole = remembered.generation
+        self._settle(reader, whole)
+        return None
+
+    def _settle(self, reader: RuleReader, whole: Generation | None) -> None:
+        """Put a generation in force, if there is one, and tell how things stand."""
+        if whole is not None:
+            rules, generation = whole.rules, whole.manifest.generation
+            self.in_force.put_in_force(rules, generation)
+            self.memory.note(whole, is_amid=reader.is_amid)
+            log.info("rules in force", rules=len(rules), generation=generation)
+        _tell(self.in_force, reader, self.component)
 
 
 def _tell(in_force: RulesInForce, reader: RuleReader, component: Component) -> None:

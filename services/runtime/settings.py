@@ -52,6 +52,11 @@ class Settings(BaseSettings):
         pattern=r"^[^,\s]+:\d+(,[^,\s]+:\d+)*$",
         description="Kafka's bootstrap servers, host:port[,…]; only the distributed way needs them",
     )
+    cache_folder: Path | None = Field(
+        None,
+        description="a folder for the matcher's compiled rules, for a quick restart; matchers of "
+        "one machine may share it; unset: none (embedded: in the state folder)",
+    )
     contact_url: str = Field(
         "https://example.org/wirewatch",
         pattern=r"^https?://[\x21-\x7e]+$",

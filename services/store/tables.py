@@ -62,7 +62,7 @@ written = Table(
     PrimaryKeyConstraint("kind", "item_id"),
 )
 
-# One row per named number: the generation applied, and the one broadcast to the matchers.
+# One row per named number: see services.store.written.
 counters = Table(
     "counters",
     metadata,

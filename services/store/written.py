@@ -18,6 +18,7 @@ from services.store.upsert import insert_into, upsert
 
 GENERATION = "generation"  # raised by every apply that changed something
 BROADCAST = "broadcast"  # the last generation that is whole on `watch-rules`
+ANNOUNCEMENT = "announcement"  # names the last time that everything was put on it
 
 
 class Kind(StrEnum):

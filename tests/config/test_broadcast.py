@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from schemas.rule import TermList, WatchRule
+from schemas.rule import RulesManifest, TermList, WatchRule
 from schemas.topics import WATCH_RULES
 from services.bus.port import BusUnavailableError, Outgoing
 from services.bus.sqlite import SqliteBus, open_bus
@@ -66,7 +66,14 @@ class Desk:
         assert not reader.problems
         if whole is None or reader.incomplete is not None:
             return None
-        return whole[1], {rule_id: one.query for rule_id, one in whole[0].rules.items()}
+        queries = {rule_id: one.query for rule_id, one in whole.rules.rules.items()}
+        return whole.manifest.generation, queries
+
+    async def announcements(self) -> list[int]:
+        """The numbers in the manifests on the topic."""
+        records = await self.bus.tail(WATCH_RULES, 99)
+        found = [RulesManifest.decode(r.value) for r in records if r.key == "manifest"]
+        return [manifest.announcement for manifest in found]
 
     async def until_heard(self, generation: int, **queries: str) -> None:
         async def there() -> bool:
@@ -253,6 +260,24 @@ async def test_lists_are_announced_again_too(desk: Desk, tmp_path: Path) -> None
         keys = [record.key for record in await desk.bus.tail(WATCH_RULES, 9)]
         assert keys == ["list:north", "list:ports", "rule:a", "manifest"]
         assert await desk.heard() == (3, {"a": "@ports"})
+
+
+async def test_only_announcing_everything_begins_a_new_announcement(
+    desk: Desk, tmp_path: Path
+) -> None:
+    """By its number a reader that remembers the topic knows whether it still is the same."""
+    await desk.change(a="one")
+    await desk.change(a="two")
+    await desk.send_all()
+    first, second = await desk.announcements()
+    assert first == second != 0
+    async with open_bus(tmp_path / "new.sqlite") as new:
+        desk.bus = FaultyBus(new)
+        assert await announce_again_if_lost(desk.bus, desk.database) is Verdict.ANNOUNCED
+        await desk.change(a="three")
+        await desk.send_all()
+        again, then = await desk.announcements()
+        assert first != again == then != 0
 
 
 async def test_a_list_in_a_higher_version_than_the_record_has_it_is_taken_back(desk: Desk) -> None:

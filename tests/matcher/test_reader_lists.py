@@ -25,9 +25,9 @@ def read(reader: RuleReader, *records: Record) -> tuple[int, list[str]] | None:
     whole = reader.whole()
     if whole is None:
         return None
-    result = whole[0].match(article())
+    result = whole.rules.match(article())
     assert result.failures == ()
-    return whole[1], [match.rule_id for match in result.matches]
+    return whole.manifest.generation, [match.rule_id for match in result.matches]
 
 
 def started() -> RuleReader:

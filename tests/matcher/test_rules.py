@@ -10,8 +10,10 @@ from schemas.rule import RulesManifest, TermList, WatchRule
 from schemas.topics import WATCH_RULES
 from services.bus.port import Outgoing, Record
 from services.bus.sqlite import SqliteBus, open_bus
+from services.matcher.memory import RuleMemory
 from services.matcher.reader import RuleReader
 from services.matcher.rules import RulesInForce, follow_rules
+from services.runtime.clock import utc_now
 from services.runtime.health import Health
 from services.runtime.metrics import Metrics
 from tests.matcher.broadcast import article, gone, manifest, on_topic, raw, rule, term_list
@@ -24,7 +26,8 @@ def read(reader: RuleReader, *records: Record) -> tuple[int, dict[str, str]] | N
     whole = reader.whole()
     if whole is None:
         return None
-    return whole[1], {rule_id: one.query for rule_id, one in whole[0].rules.items()}
+    queries = {rule_id: one.query for rule_id, one in whole.rules.rules.items()}
+    return whole.manifest.generation, queries
 
 
 def started(*rules: WatchRule, generation: int = 1) -> RuleReader:
@@ -179,7 +182,9 @@ class Matcher:
         self.health = Health(self.metrics)
         self.in_force = RulesInForce(self.metrics)
         component = self.health.component("rules")
-        self._following = asyncio.create_task(follow_rules(bus, self.in_force, component))
+        self._following = asyncio.create_task(
+            follow_rules(bus, self.in_force, component, RuleMemory(None, utc_now))
+        )
 
     async def until_told(self, words: str) -> None:
         async def told() -> bool:
