@@ -62,7 +62,7 @@ def prepared(
     parent: Path, texts: Sequence[Text], others: Sequence[Text], setting: Setting
 ) -> Input:
     """The folder for these articles and rules, written unless it is there."""
-    name = f"{_digest(texts)}-{setting.rules}-{setting.name}"
+    name = f"{_digest([*texts, *others])}-{setting.rules}-{setting.name}"
     folder = parent / name
     if not folder.exists():
         beside = parent / f"{name}.new"
