@@ -15,7 +15,7 @@ from services.matcher.trust import Remembered
 from services.runtime.clock import Clock
 from services.runtime.dependency import DependencyUnavailableError
 
-SETTLE_SECONDS = 5.0
+SETTLE_SECONDS = 1.0
 _PAUSES = 20  # at most a twentieth of the time goes into writing
 _LOOK_AGAIN = timedelta(hours=1)
 

@@ -57,14 +57,13 @@ async def follow_rules(
 
     Reads on from what `memory` holds where that can be believed, else from the beginning.
     """
-    remembered = await memory.recall()
-    if remembered is not None:
-        reason = await _Follower(bus, in_force, component, memory).follow(remembered)
+    follower = _Follower(bus, in_force, component, memory)
+    if await memory.recall() is not None:
+        reason = await follower.follow(from_memory=True)
         log.warning("what is remembered of the rules is not believed", reason=reason)
         component.waiting("the rules are read from the beginning")
         memory.forget()
-        del remembered
-    await _Follower(bus, in_force, component, memory).follow(None)
+    await follower.follow(from_memory=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +73,15 @@ class _Follower:
     component: Component
     memory: RuleMemory
 
-    async def follow(self, remembered: Remembered | None) -> str:
+    async def follow(self, *, from_memory: bool) -> str:
         """Follow the topic until cancelled; returns only to say why not to read on from there."""
+        remembered = await self.memory.recall() if from_memory else None
+        if remembered is not None:
+            log.info(
+                "rules remembered",
+                rules=len(remembered.generation.rules),
+                generation=remembered.generation.manifest.generation,
+            )
         reader = RuleReader(remembered.generation if remembered else None)
         async with aclosing(self._batches(remembered)) as batches:
             try:
@@ -86,6 +92,7 @@ class _Follower:
                 return str(error)
             if doubt is not None:
                 return doubt
+            remembered = None  # nobody may hold a rule set that is not in force any more
             async for batch in batches:
                 if batch is not None:
                     reader.read(batch)
@@ -114,23 +121,32 @@ class _Follower:
         doubt = why_not(remembered, evidence, self.memory.clock()) if remembered else None
         if doubt is not None:
             return doubt
-        # It may be all rules there are; nothing is matched yet, and others want to work.
-        whole = await asyncio.to_thread(reader.whole)
-        if remembered is not None and whole is None:
+        whole = await self._first_whole(reader)
+        if whole is None and remembered is not None:
             if reader.incomplete and not reader.problems:
                 return reader.incomplete
-            whole = remembered.generation
+            # As for a matcher that was there all the time: the generation before stays.
+            self._put(remembered.generation, is_amid=True)
         self._settle(reader, whole)
         return None
+
+    async def _first_whole(self, reader: RuleReader) -> Generation | None:
+        if self.in_force.generation:
+            return reader.whole()
+        # It may be all rules there are; nothing is matched yet, and others want to work.
+        return await asyncio.to_thread(reader.whole)
 
     def _settle(self, reader: RuleReader, whole: Generation | None) -> None:
         """Put a generation in force, if there is one, and tell how things stand."""
         if whole is not None:
-            rules, generation = whole.rules, whole.manifest.generation
-            self.in_force.put_in_force(rules, generation)
-            self.memory.note(whole, is_amid=reader.is_amid)
-            log.info("rules in force", rules=len(rules), generation=generation)
+            self._put(whole, is_amid=reader.is_amid)
         _tell(self.in_force, reader, self.component)
+
+    def _put(self, whole: Generation, *, is_amid: bool) -> None:
+        rules, generation = whole.rules, whole.manifest.generation
+        self.in_force.put_in_force(rules, generation)
+        self.memory.note(whole, is_amid=is_amid)
+        log.info("rules in force", rules=len(rules), generation=generation)
 
 
 def _tell(in_force: RulesInForce, reader: RuleReader, component: Component) -> None:

@@ -130,6 +130,8 @@ class Desk:
     client: aiohttp.ClientSession
     matchers: list[MatcherProcess] = field(default_factory=list)
     published: list[Article] = field(default_factory=list)
+    settings: dict[str, str] = field(default_factory=dict)
+    announcement: int = 7
 
     async def start(self, *arguments: str, wait: bool = True) -> MatcherProcess:
         """A matcher; `arguments` go to the one whose stage may fail."""
@@ -143,7 +145,7 @@ class Desk:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", *module),
                 cwd=ROOT,
-                env=_environment(self.servers),
+                env=_environment(self.servers) | self.settings,
                 stdout=out,
                 stderr=out,
             )
@@ -155,7 +157,9 @@ class Desk:
 
     async def apply(self, generation: int, *rules: WatchRule) -> None:
         """Broadcast a generation of rules."""
-        manifest = RulesManifest(generation=generation, rules=len(rules))
+        manifest = RulesManifest(
+            generation=generation, rules=len(rules), announcement=self.announcement
+        )
         messages: list[WatchRule | RulesManifest] = [*rules, manifest]
         await self.bus.send_all([Outgoing(WATCH_RULES, m.key, m.encode()) for m in messages])
 
