@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from schemas.folder import RuleTest
 from services.engine.errors import RuleError
-from services.engine.ruleset import RuleSet
+from services.engine.ruleset import MatchResult, RuleFailure, RuleSet
 from services.engine.suite import Outcome, article_of, explain_rule, run_tests
 from tests.engine.newsroom import article, rule
 
@@ -74,12 +74,9 @@ def test_the_options_of_the_rule_count() -> None:
 
 
 def test_a_rule_that_breaks_is_red_with_its_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(*_: object, **__: object) -> bool:
-        raise ZeroDivisionError
-
-    rules = [rule("lang:en", "one")]
-    monkeypatch.setattr("services.engine.evaluate.has_value", broken)
-    (outcome,) = run_tests(rules, {"one": (RuleTest(lang="en", match=False),)}, {})
+    broken = MatchResult((), (RuleFailure("one", ZeroDivisionError()),))
+    monkeypatch.setattr(RuleSet, "match", lambda _, __: broken)
+    (outcome,) = _outcomes("lang:en", RuleTest(lang="en", match=False))
     assert not outcome.green
     assert isinstance(outcome.error, ZeroDivisionError)
 
