@@ -6,6 +6,7 @@ what still differs with every class removed, is unexplained and a bug of somebod
 """
 
 import re
+import sys
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -79,7 +80,7 @@ def read_pairs(path: Path) -> Pairs:
     """The matching rules by article."""
     with path.open(encoding="utf-8") as lines:
         split = (line.rstrip("\n").split("\t") for line in lines)
-        return {article: frozenset(rules) for article, *rules in split}
+        return {article: frozenset(map(sys.intern, rules)) for article, *rules in split}
 
 
 def differing_rules(ours: Pairs, lucene: Pairs) -> set[str]:
