@@ -130,15 +130,19 @@ class Watch:
 
     async def apply(self) -> None:
         """`wirewatch apply`."""
+        await self.command("apply", "--prune", "--config", str(self.config))
+
+    async def command(self, *words: str) -> str:
+        """What a command says that succeeds."""
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "services.cli", "apply", "--prune"),
-            *("--config", str(self.config)),
+            *(sys.executable, "-m", "services.cli", *words),
             env=self.stack.environment,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
         said, _ = await process.communicate()
         assert process.returncode == 0, said.decode()
+        return said.decode()
 
     async def ready(self) -> bool:
         """Whether every process says that it is ready, with the rules that were applied."""

@@ -1,5 +1,6 @@
 """The same stories as separate processes on Kafka, Faust and PostgreSQL."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,22 @@ async def test_a_rule_applied_while_all_runs_is_live_in_every_matcher(
     for _ in range(6):
         await timeline.expect("Reference rule", "From the east")
     await timeline.expect_nothing_more()
+
+
+async def test_why_and_preview_answer_beside_the_running_stack(timeline: Timeline[Watch]) -> None:
+    watch = timeline.wirewatch
+    await watch.start_ready()
+    url = await timeline.publish("wire", "Troops", HIT, summary=SUMMARY)
+    await timeline.expect("Troops")
+    await timeline.expect_nothing_more()
+    told = await watch.command("why", url, "--rule", "reference")
+    assert f"told  {url}: told to all" in told
+    assert "Full text, read from the article's page" in told
+    assert "*Iranian ground forces*" in told
+    found = await watch.command(
+        *("rules", "preview", "reference", "--config", str(watch.config), "--since", "1h", "--json")
+    )
+    assert url in [one["url"] for one in json.loads(found)["best"]]
 
 
 async def test_every_process_is_scraped_and_every_query_has_data(

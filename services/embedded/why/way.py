@@ -106,7 +106,8 @@ def way_of(asked: Asked, verdicts: Verdicts) -> Way:
     if (unmatched := _unmatched(history, asked.progress.matcher)) and not history.matched:
         return way.end("rules", unmatched, waits=True)
     if history.dead:
-        way.go("dead letter", *(f"{topic}: {reason}" for topic, reason in history.dead))
+        letters = tuple(f"{topic}: {reason}" for topic, reason in history.dead)
+        way.steps.append(Step("dead letter", State.ENDED, letters))
     if not _rules(way, asked, verdicts):
         return way
     if not history.judged:
