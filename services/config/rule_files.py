@@ -15,7 +15,7 @@ from services.config.crosscheck import rule_problems
 from services.config.files import find_rule_files
 from services.config.folder import rules_and_lists
 from services.config.items import Item
-from services.config.problem import Problem, has_errors, in_order
+from services.config.problem import Problem, in_order
 from services.config.queries import query_problems
 from services.config.readable_lists import Readable
 from services.engine.errors import RuleError
@@ -38,11 +38,6 @@ class RuleFiles:
     problems: tuple[Problem, ...] = ()
     written: int = 0
     readable: bool = True
-
-    @property
-    def broken(self) -> bool:
-        """Whether something in them keeps them from being used."""
-        return has_errors(self.problems)
 
     @property
     def watch_rules(self) -> tuple[WatchRule, ...]:

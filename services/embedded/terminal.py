@@ -1,16 +1,23 @@
-"""What every command does at its edges: read the settings, refuse, and say so."""
+"""What every command does at its edges: read the settings, print, refuse, and say so."""
 
+import os
+import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from rich.console import Console, RenderableType
+from rich.text import Text
 
 from services.embedded.commands import INVALID
+from services.embedded.rules.shown import Look
 from services.runtime.log import configure_logging
 from services.runtime.settings import Settings, SettingsError, load_settings
 
 StateOption = Annotated[Path, typer.Option("--state", help="Folder for everything remembered.")]
 DEFAULT_STATE = Path("var")
+_PIPE_COLUMNS = 96
 
 
 def settings_in_force() -> Settings:
@@ -36,3 +43,26 @@ def refuse(*problems: str) -> NoReturn:
 def tell(line: str) -> None:
     """A line on standard error."""
     typer.echo(line, err=True)
+
+
+def look(*, full: bool = False) -> Look:
+    """How standard output wants things to look."""
+    return Look(colours=Console().is_terminal and not Console().no_color, full=full)
+
+
+def show(lines: Iterable[RenderableType]) -> None:
+    """Print on standard output; lines of text are left as long as they are."""
+    console = Console(highlight=False, emoji=False, markup=False, width=_width())
+    for line in lines:
+        if console.is_terminal:
+            console.print(line, soft_wrap=isinstance(line, Text))
+            continue
+        with console.capture() as captured:
+            console.print(line, soft_wrap=isinstance(line, Text))
+        for one in captured.get().removesuffix("\n").split("\n"):
+            sys.stdout.write(f"{one.rstrip()}\n")
+
+
+def _width() -> int | None:
+    """The terminal's own, or what reads well in a file."""
+    return None if Console().is_terminal or "COLUMNS" in os.environ else _PIPE_COLUMNS

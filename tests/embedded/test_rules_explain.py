@@ -113,6 +113,9 @@ async def test_a_page_is_fetched_and_extracted_as_the_poller_does() -> None:
         assert FILLER[0] not in said.stdout
         full = await asyncio.to_thread(typed, "rules", "explain", RULE, "--url", url, "--full")
         assert FILLER[0][:40] in full.stdout
+        named = ("--url", url, "--title", "Mine")
+        titled = await asyncio.to_thread(typed, "rules", "explain", f"{RULE} title:mine", *named)
+        assert titled.exit_code == 0, titled.output
         await newsroom.afflict_page("wire", "troops", "500")
         refused = await asyncio.to_thread(typed, "rules", "explain", RULE, "--url", url)
         assert refused.exit_code == 2

@@ -5,16 +5,13 @@ the rule did not match. 2: the question could not be answered.
 """
 
 import asyncio
-import os
 import sys
-from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console, RenderableType
-from rich.text import Text
+from rich.console import Console
 
 from schemas.export import schemas
 from services.config.rule_files import NoRuleFilesError
@@ -24,21 +21,20 @@ from services.embedded.rules import preview as previewing
 from services.embedded.rules.chosen import Chosen, NoRuleError, choose
 from services.embedded.rules.explained import explained
 from services.embedded.rules.sample import NoArticleError, Sample, from_file, from_page, from_text
-from services.embedded.rules.shown import Look
 from services.embedded.rules.tally import Tally
 from services.embedded.terminal import (
     DEFAULT_STATE,
     StateOption,
+    look,
     refuse,
     settings_in_force,
+    show,
     tell,
 )
 from services.poller.assembly import open_page_reader
 from services.runtime.clock import utc_now
 
 rules = typer.Typer(help="Watch rules as code: check, test, explain, try.", no_args_is_help=True)
-
-_PIPE_COLUMNS = 96
 
 FolderArgument = Annotated[
     Path,
@@ -170,34 +166,12 @@ def chosen_rule(rule: str, config: Path | None, *, stem: bool, clitics: bool) ->
     return chosen
 
 
-def look(*, full: bool = False) -> Look:
-    """How standard output wants things to look."""
-    return Look(colours=Console().is_terminal and not Console().no_color, full=full)
-
-
-def show(lines: Iterable[RenderableType]) -> None:
-    """Print on standard output; lines of text are left as long as they are."""
-    console = Console(highlight=False, emoji=False, markup=False, width=_width())
-    for line in lines:
-        if console.is_terminal:
-            console.print(line, soft_wrap=isinstance(line, Text))
-            continue
-        with console.capture() as captured:
-            console.print(line, soft_wrap=isinstance(line, Text))
-        sys.stdout.write("".join(f"{one.rstrip()}\n" for one in captured.get().splitlines()))
-
-
-def _width() -> int | None:
-    """The terminal's own, or what reads well in a file."""
-    return None if Console().is_terminal or "COLUMNS" in os.environ else _PIPE_COLUMNS
-
-
 def _sample(url: str | None, file: Path | None, text: list[str] | None, said: Any) -> Sample:
     if file is not None and text:
         refuse("--file and --text exclude each other")
     if file is not None:
         return from_file(file, said)
-    if text or said["title"] or said["summary"]:
+    if text or (url is None and (said["title"] or said["summary"])):
         return from_text("\n\n".join(text or ()), said)
     if url is None:
         refuse("name an article: --url URL, --file FILE or --text TEXT")

@@ -40,7 +40,6 @@ class Tally:
     failures: int = 0
     first_failure: Exception | None = None
     first_seen: datetime | None = None
-    last_seen: datetime | None = None
     days: Counter[date] = field(default_factory=Counter)
     _articles: set[int] = field(default_factory=set)
     _matched: set[int] = field(default_factory=set)
@@ -65,7 +64,6 @@ class Tally:
         """Look at one revision."""
         self.revisions += 1
         self.first_seen = min(self.first_seen or article.seen_at, article.seen_at)
-        self.last_seen = max(self.last_seen or article.seen_at, article.seen_at)
         number = _number(article.article_id)
         self._articles.add(number)
         result = self.rules.match(article)

@@ -9,9 +9,15 @@ from rich.console import Console
 
 from services.embedded.commands import CANNOT_WORK, must_exist, open_kept_bus
 from services.embedded.pipeline import Places, database_url
-from services.embedded.rules.cli import look, show
 from services.embedded.rules.shown import Look
-from services.embedded.terminal import DEFAULT_STATE, StateOption, refuse, settings_in_force
+from services.embedded.terminal import (
+    DEFAULT_STATE,
+    StateOption,
+    look,
+    refuse,
+    settings_in_force,
+    show,
+)
 from services.embedded.why import command
 from services.runtime.clock import utc_now
 from services.runtime.settings import Settings
