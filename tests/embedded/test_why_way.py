@@ -272,7 +272,18 @@ def test_a_part_of_an_address_will_do(said: str) -> None:
 def test_the_names_of_an_entry_are_found_from_its_link(guid: str | None) -> None:
     entry = FeedEntry(guid=guid, link=URL, title="Troops", summary="", body="")
     (own,) = aliases_of_entries([entry])
-    assert own & aliases_of("example.org/world/troops/?id=7&utm_medium=rss")
+    asked = "example.org/world/troops/?id=7&utm_medium=rss"
+    assert own & aliases_of(asked, "https://feeds.elsewhere.net/1")
+
+
+def test_a_path_counts_in_the_publishers_own_feeds_only() -> None:
+    entry = FeedEntry(
+        guid="https://old.example.org/world/1", link=None, title="", summary="", body=""
+    )
+    (own,) = aliases_of_entries([entry])
+    asked = "https://example.org/world/1"
+    assert own & aliases_of(asked, "https://feeds.example.org/rss")
+    assert not own & aliases_of(asked, "https://elsewhere.net/rss")
 
 
 @pytest.mark.parametrize(

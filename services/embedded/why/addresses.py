@@ -55,8 +55,12 @@ def _part(asked: str) -> str:
     return text.partition("#")[0].removeprefix("www.").rstrip("/")
 
 
-def aliases_of(url: str) -> frozenset[str]:
-    """The names under which a feed may have remembered an entry with this link."""
+def aliases_of(url: str, feed_url: str) -> frozenset[str]:
+    """The names under which the feed at `feed_url` may have remembered an entry with this link.
+
+    A path without its host counts in feeds of the same publisher only: `/world/1` is
+    somebody else's article elsewhere.
+    """
     address = address_of(url)
     if address is None:
         return frozenset()
@@ -71,7 +75,10 @@ def aliases_of(url: str) -> frozenset[str]:
     } | {url.strip()}
     canonical = {link for one in links if (link := canonical_link(one))}
     named = {f"guid:{link}" for link in links} | {f"link:{link}" for link in canonical}
-    return frozenset(named | {f"path:{path}" for path in paths if path.strip("/")})
+    feed = address_of(feed_url)
+    if feed is not None and are_related(feed.host, address.host):
+        named |= {f"path:{path}" for path in paths if path.strip("/")}
+    return frozenset(named)
 
 
 def are_related(host: str, other: str) -> bool:

@@ -60,7 +60,7 @@ async def why(
     async with database.read() as tx:
         world = await world_of(tx)
         rule = _rule(world, rule_id)
-        entries = await entries_of(tx, asked, sorted(world.feeds.keys() | world.memories.keys()))
+        entries = await entries_of(tx, asked, world)
     looked = await look_for(bus, asked, frozenset(entry.article_id for entry in entries))
     histories = _histories(asked, entries, looked)
     if not histories:

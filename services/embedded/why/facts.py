@@ -1,6 +1,6 @@
 """What the bus and the database know of an article; nothing is decided here."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -103,12 +103,12 @@ async def world_of(tx: AsyncConnection) -> World:
     )
 
 
-async def entries_of(tx: AsyncConnection, url: str, feed_ids: Iterable[str]) -> list[History]:
+async def entries_of(tx: AsyncConnection, url: str, world: World) -> list[History]:
     """The entries with this link that the feeds have shown."""
-    aliases = aliases_of(url)
     histories: dict[str, History] = {}
-    for feed_id in feed_ids:
-        for entry in (await feeds.seen(tx, feed_id, aliases)).values() if aliases else ():
+    for feed_id in sorted(world.feeds.keys() | world.memories.keys()):
+        aliases = aliases_of(url, _address_of_feed(feed_id, world))
+        for entry in (await feeds.seen(tx, feed_id, aliases)).values():
             histories.setdefault(entry.article_id, History(feed_id, entry.article_id, entry))
     return list(histories.values())
 
@@ -160,6 +160,11 @@ async def progress_of(bus: Bus, oldest: datetime | None) -> Progress:
     return Progress(
         await bus.lag(ARTICLES, MATCHER_GROUP), await bus.lag(MATCHES, NOTIFIER_GROUP), oldest
     )
+
+
+def _address_of_feed(feed_id: str, world: World) -> str:
+    spec = world.feeds.get(feed_id)
+    return spec.url if spec else world.memories[feed_id].url
 
 
 def _take(looked: OnBus, record: Record, asked: str, known_ids: frozenset[str]) -> None:
