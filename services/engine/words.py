@@ -224,23 +224,24 @@ def _without_possessives(chars: list[_Char], runs: Iterator[_Run]) -> Iterator[_
 def _words_of(chars: list[_Char], run: _Run) -> Iterator[Word]:
     """The words of a run: cut by character where the script asks for it."""
     part: list[int] = []
+    letter = ""
     for place in run.places:
         char = chars[place].char
-        if part and _starts_word(chars[part[-1]].char, char):
+        if part and _starts_word(letter, char):
             yield from _word(chars, part, chars[part[-1]].end, part[0] > run.places[0])
             part = []
         part.append(place)
+        letter = letter if is_mark(char) else char
     yield from _word(chars, part, chars[run.end - 1].end, part[0] > run.places[0])
 
 
-def _starts_word(before: str, char: str) -> bool:
-    if is_mark(char):
-        return False
-    return _is_single(char) or _is_single(before)
+def _starts_word(letter: str, char: str) -> bool:
+    """Whether `char` begins a word behind `letter` and its marks."""
+    return not is_mark(char) and (_is_single(char) or _is_single(letter))
 
 
 def _is_single(char: str) -> bool:
-    return is_cut(char) or is_hangul(char)
+    return char != "" and (is_cut(char) or is_hangul(char))
 
 
 def _word(chars: list[_Char], places: list[int], end: int, inside: bool) -> Iterator[Word]:

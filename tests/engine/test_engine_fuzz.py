@@ -23,6 +23,7 @@ _ALL = Options(frozenset({"en"}), stem=True, clitics=True)
         ("source:coast.example lang:de", "", "", "did not match"),
         ("(karvala", "", "", "refused"),
         # what it found
+        ("㼚\u1a1a\u1a49\u1a1a\u1a1a*\0䤚\u1a1a", "", "", "did not match"),
         ("karvala ٣٣٣\u0301٣٣부산", "", "", "did not match"),
     ],
 )
