@@ -57,7 +57,9 @@ class RuleMemory:
             return
         while True:
             try:
-                await asyncio.wait_for(self._changed.wait(), _LOOK_AGAIN.total_seconds())
+                # Not wait_for: in Python 3.11 it may lose a cancellation (gh-86296).
+                async with asyncio.timeout(_LOOK_AGAIN.total_seconds()):
+                    await self._changed.wait()
             except TimeoutError:
                 await self.look_again(bus)
             self._changed.clear()
@@ -80,7 +82,7 @@ class RuleMemory:
     async def _save(self, cache: RuleCache) -> float:
         """Write what is remembered unless it is written; how many seconds that took."""
         latest = self._latest
-        if latest is None or latest == self._saved:
+        if latest is None or latest is self._saved:
             return 0.0
         clock = asyncio.get_running_loop().time
         begun = clock()

@@ -5,9 +5,10 @@ be used, and rules and lists are as many as it says. What stands behind the newe
 waits for the next one. Putting a set in force is the caller's business.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 import structlog
 
@@ -15,7 +16,8 @@ from schemas.message import MalformedMessageError
 from schemas.rule import RulesManifest, TermList, WatchRule
 from services.bus.port import Record
 from services.engine.errors import RuleError
-from services.engine.parse import Lists
+from services.engine.options import Options
+from services.engine.parse import Lists, parse
 from services.engine.ruleset import RuleSet
 
 log = structlog.get_logger()
@@ -51,11 +53,22 @@ class Generation:
     """Where the manifest stands."""
 
 
+class _Waiting(NamedTuple):
+    """A rule that was read, as it came: a million of them as objects would take gigabytes."""
+
+    version: int
+    value: bytes
+
+    @property
+    def rule(self) -> WatchRule:
+        return WatchRule.decode(self.value)
+
+
 @dataclass(slots=True)
 class _Changes:
     """What was read and is not in the set yet. A list that is gone is None."""
 
-    upserts: dict[str, WatchRule] = field(default_factory=dict)
+    upserts: dict[str, _Waiting] = field(default_factory=dict)
     removed: set[str] = field(default_factory=set)
     lists: dict[str, TermList | None] = field(default_factory=dict)
 
@@ -154,7 +167,7 @@ class RuleReader:
         _check_key(rule, record)
         # A broadcast that is repeated after a crash must not bring an older version back.
         if rule.version >= self._version_of_rule(rule_id):
-            self._open.upserts[rule_id] = rule
+            self._open.upserts[rule_id] = _Waiting(rule.version, record.value)
 
     def _version_of_rule(self, rule_id: str) -> int:
         for changes in (self._open, self._closed):
@@ -200,32 +213,45 @@ class RuleReader:
             return
         if changes.lists:
             self._lists = {n: one for n, one in {**self._lists, **changes.lists}.items() if one}
-        lists = {name: one.items for name, one in self._lists.items()}
-        now = lists if changes.lists else None
-        gone = changes.removed - changes.upserts.keys()
         try:
-            self._set = self._set.changed(changes.upserts.values(), gone, now)
+            self._set = self._changed(changes, changes.upserts, ())
         except RuleError:
-            waiting = self._waiting(changes, lists)
-            good = [rule for rule_id, rule in changes.upserts.items() if rule_id not in waiting]
-            self._set = self._set.changed(good, gone | waiting.keys(), now)
-            self._closed.upserts = waiting
+            bad = self._unusable(changes)
+            good = {i: one for i, one in changes.upserts.items() if i not in bad}
+            self._set = self._changed(changes, good, bad)
+            self._closed.upserts = bad
 
-    def _waiting(self, changes: _Changes, lists: Lists) -> dict[str, WatchRule]:
-        """The rules that cannot be read with these lists; why is told in `problems`."""
-        rules = dict(changes.upserts)
-        if changes.lists:
-            for rule_id, rule in self._set.rules.items():
-                if "@" in rule.query and rule_id not in changes.removed:
-                    rules.setdefault(rule_id, rule)
-        found = {}
-        for rule_id, rule in rules.items():
+    @property
+    def _items(self) -> Lists:
+        return {name: one.items for name, one in self._lists.items()}
+
+    def _changed(
+        self, changes: _Changes, upserts: Mapping[str, _Waiting], without: Iterable[str]
+    ) -> RuleSet:
+        rules = (one.rule for one in upserts.values())
+        if not self._set:  # it may be all rules there are: one after the other
+            return RuleSet.of(rules, self._items)
+        removed = {*changes.removed, *without} - upserts.keys()
+        return self._set.changed(rules, removed, self._items if changes.lists else None)
+
+    def _unusable(self, changes: _Changes) -> dict[str, _Waiting]:
+        """The rules that cannot be read with the lists; why is told in `problems`."""
+        found, lists = {}, self._items
+        for rule in self._concerned(changes):
             try:
-                RuleSet.of([rule], lists)
+                parse(rule.query, lists)
+                Options.of_rule(rule)
             except RuleError as error:
-                found[rule_id] = rule
-                self._unreadable[rule.key] = str(error)
+                found[rule.rule_id] = _Waiting(rule.version, rule.encode())
+                self._unreadable[rule.key] = str(error.of_rule(rule.rule_id))
         return found
+
+    def _concerned(self, changes: _Changes) -> Iterator[WatchRule]:
+        """The rules that changed, and those that may name a list that did."""
+        yield from (one.rule for one in changes.upserts.values())
+        for rule_id, rule in self._set.rules.items() if changes.lists else ():
+            if "@" in rule.query and rule_id not in changes.removed | changes.upserts.keys():
+                yield rule
 
 
 def _check_key(message: WatchRule | TermList, record: Record) -> None:

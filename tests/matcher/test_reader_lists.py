@@ -155,3 +155,12 @@ def test_a_changed_option_of_a_rule_counts_without_its_query_changing() -> None:
     reader = started()
     only = USER.model_copy(update={"version": 2, "languages": ("de",)})
     assert read(reader, *on_topic(only, manifest(2, 2, 1))) == (2, [])
+
+
+def test_lists_stay_known_while_there_is_no_rule() -> None:
+    reader = RuleReader()
+    assert read(reader, *on_topic(FERRIES, manifest(1, 0, 1))) == (1, [])
+    assert read(reader, *on_topic(USER, manifest(2, 1, 1))) == (2, ["a"])
+    assert read(reader, gone("a"), *on_topic(manifest(3, 0, 1))) == (3, [])
+    again = USER.model_copy(update={"version": 2})
+    assert read(reader, *on_topic(again, manifest(4, 1, 1))) == (4, ["a"])
