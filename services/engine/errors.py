@@ -33,7 +33,8 @@ class RuleError(Exception):
 
 
 def shortened(text: str) -> str:
-    """As much of a text as a message can name."""
+    """As much of a text as a message can name, in one line."""
+    text = " ".join(text.split())
     return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
 
 

@@ -137,7 +137,8 @@ class _Parser:
         start = self._cursor.start
         if self._cursor.at(Kind.NOT, Kind.MINUS):
             self._cursor.fail(
-                f"{operator.text} cannot take NOT; write NOT NEAR between the words", start
+                f"{operator.name} cannot take NOT; write NOT NEAR between the words",
+                start,
             )
         if self._cursor.at(Kind.PLUS):
             self._cursor.take()
@@ -148,9 +149,12 @@ class _Parser:
     def _need_right_side(self, operator: Token) -> None:
         now = self._cursor.now
         if now.kind in {Kind.END, Kind.CLOSE}:
-            self._cursor.fail(f"{operator.text} has nothing on its right side", operator.start)
+            self._cursor.fail(f"{operator.name} has nothing on its right side", operator.start)
         if now.kind in _BINARY:
-            self._cursor.fail(f"{now.text} follows {operator.text}; leave one out", now.start)
+            self._cursor.fail(
+                f"{now.name} follows {operator.name}; leave one out",
+                now.start,
+            )
 
     # --- the smallest parts
 
@@ -172,7 +176,7 @@ class _Parser:
         if token.kind is Kind.CLOSE:
             self._cursor.fail("this bracket was never opened", token.start)
         if token.kind in _BINARY:
-            self._cursor.fail(f"{token.text} has nothing on its left side", token.start)
+            self._cursor.fail(f"{token.name} has nothing on its left side", token.start)
         self._cursor.fail("a word, a phrase or a bracket belongs here", token.start)
 
     def _deeper(self, offset: int) -> Place:
@@ -241,7 +245,7 @@ class _Parser:
         start = self._cursor.start
         operand = self._primary()
         if not can_be_counted(operand):
-            self._cursor.fail(f"{token.text} counts words, phrases and ORs of these only", start)
+            self._cursor.fail(f"{token.name} counts words, phrases and ORs of these only", start)
         return AtLeast(count, operand, self._cursor.since(token.start))
 
     def _metadata(self) -> Node:

@@ -49,6 +49,11 @@ class Token:
     text: str = ""
     inside: int = 0
 
+    @property
+    def name(self) -> str:
+        """The text as a message names it."""
+        return shortened(self.text)
+
 
 _ASCII_FORMS = str.maketrans("（）｜：", "()|:")
 _DASHES = frozenset("-‐‑‒–—―−﹘﹣－")

@@ -343,6 +343,30 @@ def test_a_mistake_is_told_at_its_place(query: str, offset: int) -> None:
     assert shown in query and caret.endswith("^")
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "a NEAR/" + "x" * 9_000,
+        "a NEAR/" + "x" * 9_000 + " b",
+        "NEAR/" + "x" * 9_000 + " b",
+        "a NEAR/3 NEAR/" + "x" * 9_000,
+        "ATLEAST/" + "x" * 9_000,
+        "x" * 9_000 + ":a",
+        "@" + "x" * 9_000,
+        "lang:" + "x" * 9_000,
+        'lang:"x\ny"',
+        "xy*" + "x" * 9_000,
+        "a" + "bcd*" * 2_000,
+        "@typo",
+    ],
+)
+def test_a_message_is_one_short_line(query: str) -> None:
+    with pytest.raises(RuleError) as caught:
+        parse(query, {"typo": ["x" * 9_000 + "\n("]})
+    assert len(caught.value.message) < 250
+    assert "\n" not in caught.value.message
+
+
 @pytest.mark.parametrize("query", [query for query, _ in _QUOTES_AND_BRACKETS[:10]])
 def test_the_offset_counts_code_points(query: str) -> None:
     with pytest.raises(RuleError) as plain:
