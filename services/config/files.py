@@ -57,10 +57,11 @@ def find_files(folder: Path) -> FolderFiles:
     return FolderFiles(names, tuple(problems))
 
 
-def find_rule_files(path: Path) -> tuple[Path, FolderFiles]:
+def find_rule_files(path: Path, beside: str | None = None) -> tuple[Path, FolderFiles]:
     """The rule files at `path`, and the folder that their names are relative to.
 
-    `path` is an operator's folder, a folder that holds rule files, or one such file.
+    `path` is an operator's folder, a folder that holds rule files, or one such file. With
+    `beside` it is the folder of the file of that name, which is among them in any case.
     """
     if path.is_file():
         return path.parent, FolderFiles({"rule": (path.name,)})
@@ -69,12 +70,13 @@ def find_rule_files(path: Path) -> tuple[Path, FolderFiles]:
     except OSError as error:
         message = f"the folder {path} cannot be read: {_reason(error)}"
         return path, FolderFiles(problems=(Problem(".", None, message),))
-    if RULES in here:
+    if RULES in here and beside is None:
         names, problems = _find_rules(path)
         return path, FolderFiles({"rule": tuple(names)}, tuple(problems))
     others = {stem + end for stem in _STEMS for end in _YAML}
     found = tuple(name for name in here if name.endswith(_YAML) and name not in others)
-    return path, FolderFiles({"rule": found})
+    named = (beside,) if beside is not None and beside not in found else ()
+    return path, FolderFiles({"rule": named + found})
 
 
 def read_file(folder: Path, name: str) -> bytes | Problem:

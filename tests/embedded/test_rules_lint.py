@@ -162,3 +162,19 @@ def test_a_test_without_an_article_is_doubtful(desk: Path) -> None:
     (desk / "ports.yaml").write_text(f"{GOOD}    tests:\n      - match: false\n")
     said = typed("rules", "lint", desk)
     assert 'ports.yaml:5: warning: rule "port": test 1 describes no article' in said.stdout
+
+
+def test_one_file_by_itself_uses_the_lists_of_the_files_beside_it(desk: Path) -> None:
+    head, _, tail = LISTS.partition("lists:")
+    (desk / "a.yaml").write_text(head)
+    (desk / "b.yaml").write_text(f"lists:{tail}".replace("  unused: [x]\n", ""))
+    (desk / "c.yaml").write_text(WRONG)
+    alone = typed("rules", "lint", desk / "a.yaml")
+    assert (alone.exit_code, alone.stdout) == (0, "1 rule, 1 list: 0 errors, 0 warnings\n")
+    lists = typed("rules", "lint", desk / "b.yaml")
+    assert lists.exit_code == 0
+    assert "no rule of this folder uses it" not in lists.stdout
+    (desk / "b.yaml").write_text("lists: {")
+    broken = typed("rules", "lint", desk / "a.yaml")
+    assert broken.exit_code == 1
+    assert 'a.yaml:3: rule "port": there is no saved list "ports"' in broken.stdout
