@@ -8,15 +8,21 @@ from functools import lru_cache
 from itertools import takewhile
 from typing import NamedTuple
 
+_CACHED_LENGTH = 64
+
 
 def literal_prefix(pattern: str) -> str:
     """What every matching word begins with."""
     return "".join(takewhile(lambda char: char not in "*?", pattern))
 
 
-@lru_cache(maxsize=65536)
 def matches(pattern: str, word: str) -> bool:
     """Whether the whole of the folded `word` is of the form `pattern`."""
+    is_short = len(word) <= _CACHED_LENGTH
+    return _cached_matches(pattern, word) if is_short else _matches(pattern, word)
+
+
+def _matches(pattern: str, word: str) -> bool:
     steps = _steps_of(pattern)
     reached = 1
     for char in word:
@@ -27,6 +33,10 @@ def matches(pattern: str, word: str) -> bool:
         if not reached:
             return False
     return reached >> steps.length & 1 == 1
+
+
+# What is longer than a word is not seen again, and would fill the memory.
+_cached_matches = lru_cache(maxsize=65536)(_matches)
 
 
 class _Steps(NamedTuple):

@@ -20,6 +20,7 @@ from services.engine.query import MetaField, Term
 from services.engine.tokens import Token
 
 MIN_URL = 4
+_CACHED_LENGTH = 512
 _PORT = re.compile(r":[0-9]+\Z")
 
 
@@ -73,9 +74,12 @@ def article_language(article: Article) -> str | None:
     return language_of(article.lang) if article.lang else None
 
 
-@lru_cache(maxsize=4096)
 def _plain(value: str) -> str:
     """A value as it is compared: without case, and without what nobody sees."""
+    return _cached_plain(value) if len(value) <= _CACHED_LENGTH else _plain_of(value)
+
+
+def _plain_of(value: str) -> str:
     return IGNORABLE.sub("", normalize("NFC", value)).strip().casefold()
 
 
@@ -109,6 +113,14 @@ def _has_words(text: str, value: str) -> bool:
     return bool(places_of(phrase, _analysed(text), Ways()))
 
 
-@lru_cache(maxsize=4096)
 def _analysed(text: str) -> Text:
+    return _cached_text(text) if len(text) <= _CACHED_LENGTH else _text_of(text)
+
+
+def _text_of(text: str) -> Text:
     return analyse(" ".join(text.split()))
+
+
+# Names and addresses come again and again; what is longer is neither.
+_cached_plain = lru_cache(maxsize=4096)(_plain_of)
+_cached_text = lru_cache(maxsize=4096)(_text_of)

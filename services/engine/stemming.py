@@ -64,15 +64,17 @@ def has_stemmer(language: str | None) -> bool:
     return language in SNOWBALL
 
 
-# News repeats its words, and rules theirs.
-@lru_cache(maxsize=131072)
 def stem(marked: str, language: str) -> str:
     """The folded stem of a case-folded word with its marks; may be empty.
 
     `language` is one that has a stemmer. A word that is longer than words are is its stem.
     """
-    if len(marked) > _LONGEST:
-        return fold(marked)
+    return _stem(marked, language) if len(marked) <= _LONGEST else fold(marked)
+
+
+# News repeats its words, and rules theirs.
+@lru_cache(maxsize=131072)
+def _stem(marked: str, language: str) -> str:
     stemmer = _stemmer(SNOWBALL[language])
     # A Snowball stemmer keeps the word it works on in itself.
     with _ONE_AT_A_TIME:

@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 
+from services.engine import glob, metadata, stemming, words
 from services.engine.analysis import analyse
 from services.engine.budget import MAX_CHARACTERS, MAX_NESTING, MAX_TERMS
 from services.engine.errors import RuleError
 from services.engine.lint import lint
+from services.engine.options import Options
 from services.engine.parse import parse
 from services.engine.printing import written
-from tests.engine.newsroom import does_match
+from tests.engine.newsroom import article, does_match
 
 
 def _error(query: str, lists: dict[str, list[str]] | None = None) -> RuleError:
@@ -262,3 +264,17 @@ def test_matching_takes_time_like_the_text(query: str, piece: str | None) -> Non
 )
 def test_rules_that_repeat_themselves_meet_texts_that_do(query: str, text: str) -> None:
     does_match(query, text)
+
+
+def test_nothing_longer_than_a_word_or_a_name_is_remembered() -> None:
+    kept = (words._cached_cut, glob._cached_matches, metadata._cached_text, stemming._stem)
+
+    def work(word: str) -> None:
+        told = article(word, author=(word,), lang="en")
+        does_match("dock*x OR author:dock OR docks", told, options=Options(stem=True))
+
+    work("dock")
+    before = [cache.cache_info().currsize for cache in kept]
+    for number in range(3):
+        work(f"dock{number}" * 300)
+    assert [cache.cache_info().currsize for cache in kept] == before
