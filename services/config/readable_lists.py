@@ -7,6 +7,8 @@ a list with a mistake stands for any word, so that the mistake is told once.
 from collections.abc import Sequence
 
 from schemas.folder import ListSpec
+from schemas.rule import TermList
+from schemas.topics import MAX_RECORD_BYTES
 from services.config.items import Item, Listing
 from services.config.problem import Problem
 from services.config.saved_lists import list_tokens, reached, used_first
@@ -15,6 +17,8 @@ from services.engine.errors import RuleError
 from services.engine.parse import parse
 
 _ANY_WORD = ("word",)
+_ROOM = 10_000  # for what a record holds beside its value
+_TOO_LARGE = "the list is too large to be broadcast; split it, and name the parts in another list"
 
 
 class Readable:
@@ -52,6 +56,8 @@ class Readable:
             for number, expression in enumerate(item.spec.items)
             if (trouble := self._trouble_in_list(name, expression, written))
         ]
+        if _is_too_large(item.spec):
+            troubles.append(item.entry.problem(_TOO_LARGE))
         self.problems += troubles
         if not troubles:
             self._lists[name] = self.sound[name] = item.spec.items
@@ -62,6 +68,12 @@ class Readable:
         if name in reached(written, [expression]):
             return "the list uses itself here, directly or through others"
         return self.trouble_with(expression)
+
+
+def _is_too_large(spec: ListSpec) -> bool:
+    """Whether the bus would refuse it."""
+    sent = TermList(name=spec.id, version=1, items=spec.items)
+    return len(sent.encode()) > MAX_RECORD_BYTES - _ROOM
 
 
 def _with_hint(error: RuleError, hint: str) -> str:

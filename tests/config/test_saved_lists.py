@@ -173,6 +173,16 @@ def test_a_list_in_a_file_that_cannot_be_read_is_not_called_unknown(tmp_path: Pa
     ]
 
 
+def test_a_list_that_the_bus_would_refuse_is_refused_here(tmp_path: Path) -> None:
+    words = " OR ".join("جمهورية" for _ in range(1000))
+    text = rules("lists:", "  one:", *(f"    - {words}" for _ in range(60)), query="Iran")
+    assert told(write(tmp_path, {"rules/iran.yaml": text})) == [
+        'rules/iran.yaml:5: list "one": the list is too large to be broadcast; split it, '
+        "and name the parts in another list",
+        'rules/iran.yaml:5: warning: list "one": no rule of this folder uses it',
+    ]
+
+
 def test_a_file_of_lists_alone_leaves_a_folder_without_rules(tmp_path: Path) -> None:
     assert "rules/iran.yaml: warning: there are no rules in it" in told(
         write(tmp_path, {"rules/iran.yaml": "lists:\n  one: [x]\n"})

@@ -150,20 +150,27 @@ def _remove(path: Path) -> None:
 DAMAGE: list[Callable[[Path], None]] = [_cut_short, _flip_a_bit, _empty, _remove]
 
 
+def files_of(folder: Path) -> list[str]:
+    (data,) = data_of(folder)
+    return [str(path.relative_to(data)) for path in sorted(data.rglob("*")) if path.is_file()]
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
-@pytest.mark.parametrize("name", ["rules.jsonl", "lists.jsonl"])
-def test_damaged_data_are_a_warning_and_nothing_more(
-    folder: Path, said: list[Any], name: str, damage: Callable[[Path], None]
+def test_damage_to_any_file_is_a_warning_and_the_cache_is_written_anew(
+    folder: Path, said: list[Any], damage: Callable[[Path], None]
 ) -> None:
-    cache = RuleCache(folder)
-    cache.save(remembered())
-    damage(data_of(folder)[0] / name)
-    assert RuleCache(folder).load() is None
-    assert [(one["log_level"], one["event"]) for one in said] == [
-        ("warning", "the cache of the rules cannot be read")
-    ]
     RuleCache(folder).save(remembered())
-    assert generation_in(folder) == 1
+    names = [name for name in files_of(folder) if (data_of(folder)[0] / name).stat().st_size]
+    assert names
+    for name in names:
+        said.clear()
+        damage(data_of(folder)[0] / name)
+        assert RuleCache(folder).load() is None, name
+        assert [(one["log_level"], one["event"]) for one in said] == [
+            ("warning", "the cache of the rules cannot be read")
+        ]
+        RuleCache(folder).save(remembered())
+        assert generation_in(folder) == 1
 
 
 @pytest.mark.parametrize("damage", [_cut_short, _empty])
