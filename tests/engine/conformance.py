@@ -79,9 +79,15 @@ class Case:
         unknown = {key for key, value in options.items() if value} - _OPTIONS
         if unknown:
             raise ValueError(f"the engine has no option {', '.join(sorted(unknown))}")
-        given = {key: options[key] for key in _OPTIONS & options.keys() if options[key]}
-        query = self.line["rule"]
-        return WatchRule(rule_id=self.name, version=1, name=self.name, query=query, **given)
+        return WatchRule(
+            rule_id=self.name,
+            version=1,
+            name=self.name,
+            query=self.line["rule"],
+            languages=_values(options.get("languages")),
+            stem=bool(options.get("stem")),
+            clitics=bool(options.get("clitics")),
+        )
 
     def _article(self) -> Article:
         name = self.line.get("article")

@@ -38,6 +38,7 @@ def _failure(folder: Path, case: dict[str, Any], *others: dict[str, Any]) -> str
         _case(rule="ferry", match=False),
         _case(rule="strikes", options={"stem": True, "languages": ["en"]}),
         _case(rule="strike", options={"languages": ["ar"]}, match=False),
+        _case(rule="strike", options={"languages": "en"}),
         _case(rule="strike", options={"later": False, "stem": None}),
         _case(rule="strike", options=None, error=False),
         _case(rule="@ports", match=True),
