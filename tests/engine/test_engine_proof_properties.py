@@ -25,7 +25,7 @@ from services.engine.ruleset import RuleSet
 from services.engine.words import cut
 from tests.engine.newsroom import article
 
-_SETTINGS = settings(derandomize=True, max_examples=300, deadline=None, database=None)
+_SETTINGS = settings(derandomize=True, max_examples=150, deadline=None, database=None)
 _LISTS = {"ports": ["karvala", '"port lind"', "lind*", "@far"], "far": ["港口", "أحمد", "이란"]}
 
 # Words in every script: as a rule might write them, and as an article might.
