@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import assert_never
 
-from services.engine.characters import is_cut, is_hangul
+from services.engine.characters import is_cut, is_hangul, joins_before
 from services.engine.query import (
     And,
     AtLeast,
@@ -119,9 +119,14 @@ def _link(link: Link) -> str:
 def _term(term: Term) -> str:
     text = term.words[0]
     for before, word in pairwise(term.words):
-        text += word if _is_single(before) and _is_single(word) else f" {word}"
+        text += word if _may_touch(before, word) else f" {word}"
     is_plain = text.replace("*", "").replace("?", "").isalnum() and text not in _OPERATORS
     return ("exact:" if term.exact else "") + (text if is_plain else f'"{text}"')
+
+
+def _may_touch(before: str, word: str) -> bool:
+    """Whether two words stay two without white space between them."""
+    return _is_single(before) and _is_single(word) and not joins_before(word[0])
 
 
 def _is_single(word: str) -> bool:

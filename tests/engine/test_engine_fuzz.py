@@ -24,6 +24,7 @@ _ALL = Options(frozenset({"en"}), stem=True, clitics=True)
         ("(karvala", "", "", "refused"),
         # what it found
         ("㼚\u1a1a\u1a49\u1a1a\u1a1a*\0䤚\u1a1a", "", "", "did not match"),
+        ("exact:뒦#ㄴ#\uffda", "", "", "did not match"),
         ("karvala ٣٣٣\u0301٣٣부산", "", "", "did not match"),
     ],
 )
