@@ -61,7 +61,8 @@ async def preview(*arguments: object) -> str:
 
 
 async def test_matches_are_counted_by_day_and_shown_with_their_sentences(bus: Bus) -> None:
-    days = [NOW - timedelta(days=n) for n in range(3)]
+    now = datetime.now(UTC)
+    days = [now - timedelta(days=n) for n in range(3)]
     await put(
         bus,
         report("old", "Iranian ground forces left. They left Syria.", days[2]),

@@ -20,7 +20,6 @@ from tests.engine.newsroom import article
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "rules.md").read_text()
 SECTION = PAGE[PAGE.index("## Rules as code") :]
-NOW = datetime.now(UTC)
 
 QUIET = "The harvest was brought in before the rain, and the price of grain fell a little."
 REPORTS = [
@@ -56,9 +55,10 @@ def _report(number: int, title: str, body: str, seen_at: datetime) -> Article:
 async def desk(tmp_path: Path) -> Path:
     """A copy of the example folder, a state folder with articles, and the command."""
     shutil.copytree(ROOT / "deploy/examples/config", tmp_path / "my-watch")
+    now = datetime.now(UTC)
     async with open_bus(tmp_path / "var" / "bus.sqlite") as bus:
         for number, (title, body, age) in enumerate(REPORTS):
-            one = _report(number, title, body, NOW - age)
+            one = _report(number, title, body, now - age)
             await bus.send(Outgoing(ARTICLES, one.article_id, one.encode()))
     command = tmp_path / "bin" / "wirewatch"
     command.parent.mkdir()
