@@ -9,6 +9,7 @@ from services.engine.errors import RuleError
 from services.engine.ruleset import MatchResult, RuleFailure, RuleSet
 from services.engine.suite import Outcome, article_of, explain_rule, run_tests
 from tests.engine.newsroom import article, rule
+from tests.engine.random_rules import LISTS, RULES, TEXTS
 
 _LISTS = {"ports": ("Karvala", '"Port Lind"')}
 
@@ -86,53 +87,19 @@ def test_a_rule_that_cannot_be_read_is_an_error() -> None:
         _outcomes("(strike")
 
 
-_WORDS = [
-    "alpha",
-    "bravo",
-    "charlie",
-    "alph*",
-    '"alpha bravo"',
-    "exact:Alpha",
-    "@all",
-    "title:bravo",
-]
-_JOINED = st.recursive(
-    st.sampled_from(_WORDS),
-    lambda inner: st.one_of(
-        st.tuples(inner, st.sampled_from([" AND ", " OR ", " "]), inner).map(
-            lambda three: f"({''.join(three)})"
-        ),
-        inner.map(lambda one: f"(NOT {one})"),
-        st.tuples(
-            st.sampled_from(["alpha", "(bravo OR charlie)", '"alpha bravo"']),
-            st.sampled_from([" NEAR/1 ", " ONEAR/2 ", " NEAR/S ", " NEAR/P ", " NOT NEAR/0 "]),
-            st.sampled_from(["bravo", "charlie", "@all"]),
-        ).map(lambda three: f"({''.join(three)})"),
-        st.tuples(st.integers(1, 3), st.sampled_from(["alpha", "@all"])).map(
-            lambda two: f"(ATLEAST/{two[0]} {two[1]})"
-        ),
-    ),
-    max_leaves=6,
-)
-_TEXT = st.lists(
-    st.sampled_from(["alpha", "Alpha", "bravo", "charlie", "delta.", "delta,", "\n\n"]), max_size=12
-).map(" ".join)
-
-
 @settings(derandomize=True, max_examples=400, deadline=None, database=None)
-@given(_JOINED, _TEXT, _TEXT, st.sampled_from([(), ("en",), ("de",)]), st.booleans())
+@given(RULES, TEXTS, TEXTS, st.sampled_from([(), ("en",), ("de",)]), st.booleans())
 def test_the_explanation_says_what_the_stream_does(
     query: str, title: str, body: str, languages: tuple[str, ...], stem: bool
 ) -> None:
-    lists = {"all": ("alpha", "charl*")}
     # Whatever the rest is, a rule that asks for a word can fail.
     asked = rule(f"(alpha OR bravo OR delta) {query}", "one").model_copy(
         update={"languages": languages, "stem": stem}
     )
     told = article(body, title=title, lang="en")
-    result = RuleSet.of([asked], lists).match(told)
+    result = RuleSet.of([asked], LISTS).match(told)
     assert not result.failures
-    explanation = explain_rule(asked, told, lists)
+    explanation = explain_rule(asked, told, LISTS)
     assert explanation.held is bool(result.matches)
     hits = [hit for leaf in explanation.leaves() for hit in leaf.hits]
     texts = {"title": title, "body": body, "summary": told.summary}
