@@ -7,13 +7,16 @@ force, never while it is being written, and with a pause that grows with what it
 import asyncio
 from datetime import timedelta
 
+import structlog
+
 from schemas.topics import WATCH_RULES
 from services.bus.port import Bus
 from services.matcher.cache import RuleCache
 from services.matcher.reader import Generation
 from services.matcher.trust import Remembered
 from services.runtime.clock import Clock
-from services.runtime.dependency import DependencyUnavailableError
+
+log = structlog.get_logger()
 
 SETTLE_SECONDS = 1.0
 _PAUSES = 20  # at most a twentieth of the time goes into writing
@@ -73,7 +76,9 @@ class RuleMemory:
             return
         try:
             last = await bus.tail(WATCH_RULES, 1)
-        except DependencyUnavailableError:
+        except Exception as error:
+            # Whatever is wrong with the bus, its follower says so; this can wait.
+            log.info("what is remembered of the rules could not be looked at", error=str(error))
             return
         place = latest.generation.place
         if [(r.partition, r.offset) for r in last] == [(place.partition, place.offset)]:

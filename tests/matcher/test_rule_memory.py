@@ -36,6 +36,12 @@ class CountingBus(FaultyBus):
 
     read = 0
     away = False
+    tail_fails = False
+
+    async def tail(self, topic: Topic, max_records: int) -> Sequence[Record]:
+        if self.tail_fails:
+            raise BusUnavailableError("the bus is away")
+        return await super().tail(topic, max_records)
 
     async def follow(
         self, topic: Topic, after: Mapping[int, int] | None = None
@@ -315,6 +321,14 @@ async def test_while_nothing_is_written_what_is_remembered_stays_young(machine: 
     machine.age *= 2
     await memory.look_again(machine.bus)
     assert await memory.recall() == young
+
+
+async def test_a_look_at_a_bus_that_is_away_changes_nothing(machine: Machine) -> None:
+    memory = RuleMemory(RuleCache(machine.folder), machine.clock)
+    before = await memory.recall()
+    machine.bus.tail_fails = True
+    await memory.look_again(machine.bus)
+    assert await memory.recall() is before
 
 
 async def test_a_bus_that_is_away_is_waited_for_with_the_memory_kept(machine: Machine) -> None:
