@@ -108,6 +108,18 @@ def test_the_whole_way() -> None:
     ]
 
 
+def test_subscriptions_that_were_not_told_say_why() -> None:
+    urgent = SubscriptionSpec.model_validate(
+        {"id": "night", "channel": "mail", "rules": {"severities": ["urgent"]}}
+    )
+    late = SubscriptionSpec(id="late", channel="mail", rules="all")
+    found = way(world=replace(WORLD, subscriptions=[SUBSCRIPTION, urgent, late]))
+    assert found.steps[-1].lines[1:] == (
+        "night: selects none of these rules",
+        "late: selects these rules only since then",
+    )
+
+
 NOBODY = {"alerts": (), "deliveries": (), "judged": ()}
 
 

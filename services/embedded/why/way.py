@@ -231,25 +231,37 @@ def _alerts_and_deliveries(way: Way, asked: Asked) -> Way:
     )
     ids = {alert.rule_id for alert in alerts}
     deliveries = [d for d in asked.history.deliveries if rule is None or _is_about(d, ids)]
+    wanting = _wanting(asked, ids)
     if not deliveries:
-        return way.end("deliveries", _nobody(asked, ids))
-    return _deliveries(way, deliveries)
+        return way.end("deliveries", _nobody(wanting))
+    return _deliveries(way, deliveries, wanting)
 
 
-def _nobody(asked: Asked, rule_ids: set[str]) -> str:
-    rules = [asked.world.rules[i] for i in sorted(rule_ids) if i in asked.world.rules]
-    wanted = [
-        subscription.id
-        for subscription in asked.world.subscriptions
-        if any(subscription.selects(r.rule_id, r.tags, r.severity) for r in rules)
-    ]
-    if wanted:
-        return f"no message was made; {', '.join(wanted)} selects the rule only since then"
+def _wanting(asked: Asked, rule_ids: set[str]) -> Mapping[str, bool]:
+    """Whether each subscription, as it stands now, selects any of these rules."""
+    rules = [asked.world.rules[i] for i in rule_ids if i in asked.world.rules]
+    return {
+        one.id: any(one.selects(r.rule_id, r.tags, r.severity) for r in rules)
+        for one in asked.world.subscriptions
+    }
+
+
+def _nobody(wanting: Mapping[str, bool]) -> str:
+    late = [subscription for subscription, wants in wanting.items() if wants]
+    if late:
+        return f"no message was made; {', '.join(late)} selects the rule only since then"
     return "no subscription selects the rules that matched"
 
 
-def _deliveries(way: Way, deliveries: Sequence[StoryDelivery]) -> Way:
+def _deliveries(way: Way, deliveries: Sequence[StoryDelivery], wanting: Mapping[str, bool]) -> Way:
     lines = [delivery_line(delivery) for delivery in deliveries]
+    addressed = {delivery.subscription_id for delivery in deliveries}
+    others = [
+        f"{one}: selects {'these rules only since then' if wants else 'none of these rules'}"
+        for one, wants in wanting.items()
+        if one not in addressed
+    ]
+    lines += others[:MOST_NAMED]
     states = {delivery.state for delivery in deliveries}
     if DeliveryState.DELIVERED.value in states:
         way.go("deliveries", *lines)
