@@ -1,5 +1,6 @@
 """What the bus and the database know of an article; nothing is decided here."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field, replace
@@ -15,7 +16,7 @@ from schemas.matches import ArticleMatches
 from schemas.message import MalformedMessageError
 from schemas.rule import WatchRule
 from schemas.topics import ARTICLES, MATCHER_GROUP, MATCHES, NOTIFIER_GROUP, Topic, dead_letters_of
-from services.bus.port import Bus, Lag, Record
+from services.bus.port import Bus, BusUnavailableError, Lag, Record
 from services.config.announcing import watch_rule
 from services.embedded.why.addresses import address_of, aliases_of, is_part_of, needles_of
 from services.poller import memory as remembered
@@ -28,6 +29,8 @@ from services.store.written import Kind
 
 _SUBSCRIPTION: TypeAdapter[SubscriptionSpec] = TypeAdapter(SubscriptionSpec)
 _MOST_SIMILAR = 20
+_TRIES = 20
+_PAUSE_SECONDS = 0.5
 _EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -157,9 +160,18 @@ async def outcome_of(database: Database, history: History) -> History:
 
 async def progress_of(bus: Bus, oldest: datetime | None) -> Progress:
     """How far the steps behind the bus are."""
-    return Progress(
-        await bus.lag(ARTICLES, MATCHER_GROUP), await bus.lag(MATCHES, NOTIFIER_GROUP), oldest
-    )
+    matcher = await _lag(bus, ARTICLES, MATCHER_GROUP)
+    return Progress(matcher, await _lag(bus, MATCHES, NOTIFIER_GROUP), oldest)
+
+
+async def _lag(bus: Bus, topic: Topic, group: str) -> Lag:
+    """A broker that has just started says for some seconds that it does not know yet."""
+    for _ in range(_TRIES - 1):
+        try:
+            return await bus.lag(topic, group)
+        except BusUnavailableError:
+            await asyncio.sleep(_PAUSE_SECONDS)
+    return await bus.lag(topic, group)
 
 
 def _address_of_feed(feed_id: str, world: World) -> str:
