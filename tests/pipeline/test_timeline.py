@@ -84,6 +84,32 @@ async def test_a_start_with_a_broken_folder_uses_the_last_good_set(
     await timeline.expect_nothing_more()
 
 
+async def test_a_restart_reads_on_from_its_cache_and_a_broken_one_is_no_hindrance(
+    timeline: EmbeddedTimeline,
+) -> None:
+    wirewatch = timeline.wirewatch
+    cache = wirewatch.state / "cache" / "cache.json"
+
+    async def saved() -> bool:
+        return cache.exists()
+
+    await wirewatch.start_ready()
+    await until(saved, "the rules on disk")
+    assert await wirewatch.stop() == 0
+    await wirewatch.start_ready()
+    assert wirewatch.logged("rules remembered", rules=1, generation=1)
+    await timeline.publish("wire", "Troops", HIT, summary=SUMMARY)
+    await timeline.expect("Troops")
+    assert await wirewatch.stop() == 0
+    cache.write_text("{")
+    await wirewatch.start_ready()
+    assert wirewatch.logged("the cache of the rules cannot be read")
+    assert not wirewatch.logged("rules remembered")
+    await timeline.publish("wire", "More troops", HIT, summary=SUMMARY)
+    await timeline.expect("More troops")
+    await timeline.expect_nothing_more()
+
+
 async def test_every_stage_of_the_latency_is_measured(timeline: EmbeddedTimeline) -> None:
     await timeline.wirewatch.start_ready()
     await timeline.publish("wire", "Troops", HIT, summary=SUMMARY)
