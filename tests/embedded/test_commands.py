@@ -1,5 +1,6 @@
 """The command line, as a person uses it."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,7 +8,11 @@ import pytest
 import yaml
 
 from services.embedded import commands
+from services.runtime.clock import utc_now
 from services.runtime.settings import Settings
+from services.store import written
+from services.store.database import open_database, sqlite_url
+from services.store.written import Kind
 from tests.embedded.command_line import an_empty_place, typed
 from tests.pipeline.inboxes import slack_inbox
 from tests.pipeline.stories import REFERENCE
@@ -64,6 +69,32 @@ def test_removing_more_than_a_fifth_needs_prune(folder: Path) -> None:
     assert "--prune" in refused.stderr
     pruned = typed("apply", "--config", folder, "--prune")
     assert (pruned.exit_code, pruned.stdout) == (0, "rules: 5 removed (r0, r1, r2, r3, r4)\n")
+
+
+def test_lists_are_applied_and_one_that_somebody_elses_rule_needs_stays(folder: Path) -> None:
+    _write(folder / "rules" / "lists.yaml", {"lists": {"ports": ["Karvala"], "old": ["x"]}})
+    first = typed("apply", "--config", folder, "--state", "state")
+    assert "lists: 2 added (old, ports)" in first.stdout
+    assert 'rules/lists.yaml:2: warning: list "old": no rule of this folder uses it' in first.stderr
+    asyncio.run(_made_elsewhere("theirs", "strike AND @ports"))
+    (folder / "rules" / "lists.yaml").unlink()
+    refused = typed("apply", "--config", folder, "--state", "state")
+    assert refused.exit_code == 2
+    assert refused.stderr.splitlines() == [
+        "list ports cannot be removed while it is used by rule theirs; "
+        "change or remove what uses it first",
+        "nothing was applied",
+    ]
+    _write(folder / "rules" / "lists.yaml", {"lists": {"ports": ["Karvala", "Lindhafen"]}})
+    said = typed("apply", "--config", folder, "--state", "state")
+    assert said.stdout == "lists: 1 changed (ports), 1 removed (old)\n"
+
+
+async def _made_elsewhere(rule_id: str, query: str) -> None:
+    url = sqlite_url(Path("state") / "wirewatch.sqlite")
+    async with open_database(url) as database, database.write() as tx:
+        spec = {"id": rule_id, "query": query}
+        await written.put(tx, Kind.RULES, {rule_id: spec}, "console", utc_now())
 
 
 def test_all_mistakes_are_told_at_once_with_file_and_line_and_nothing_is_applied(
