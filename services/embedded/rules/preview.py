@@ -160,7 +160,7 @@ def _one(number: int, found: Found, look: Look) -> Iterator[RenderableType]:
     title = clean.line(article.title, 300) or "(no headline)"
     yield Text.assemble(f"{number:>2}. ", (title, Style(bold=True)))
     facts = [clean.line(article.source, 100), f"seen {_moment(article.seen_at)}"]
-    facts += [article.url] if article.url else []
+    facts += [clean.line(article.url, 500)] if article.url else []
     yield Padding(Text(" · ".join(facts), style=QUIET), (0, 0, 0, 4))
     for excerpt in excerpts_of(article, [found.match]):
         yield Padding(look.pieces(excerpt.sentence), (0, 0, 0, 4))

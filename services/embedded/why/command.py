@@ -123,20 +123,19 @@ def _histories(asked: str, entries: Sequence[History], looked: OnBus) -> list[Hi
     """The articles that are meant, with what the bus keeps of them."""
     found = dict(looked.found)
     if not found and not entries and looked.similar:
-        if len(looked.similar) > 1:
-            urls = [f"    {article.url}" for article in looked.similar.values()]
-            raise NoAnswerError("\n".join([f"{asked} stands in several addresses:", *urls]))
-        raise NoAnswerError(
-            "\n".join(
-                f"{asked} is not an article's address, but stands in {article.url}; ask for that"
-                for article in looked.similar.values()
-            )
-        )
+        urls = [clean_line(article.url or "") for article in looked.similar.values()]
+        raise NoAnswerError(_similar(asked, urls))
     known = {entry.article_id: entry for entry in entries}
     for article_id, kept in found.items():
         bare = History(kept[0].article.feed_id, article_id)
         known[article_id] = replace(known.get(article_id, bare), kept=tuple(kept))
     return list(known.values())
+
+
+def _similar(asked: str, urls: Sequence[str]) -> str:
+    if len(urls) == 1:
+        return f"{asked} is no article's address, but stands in {urls[0]}; ask for that"
+    return "\n    ".join([f"{asked} stands in several addresses:", *urls])
 
 
 def _unknown(asked: str, world: World, looked: OnBus, now: datetime) -> Iterator[RenderableType]:
