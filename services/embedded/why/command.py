@@ -74,7 +74,7 @@ async def why(
         way = way_of(question, verdicts)
         told = told or way.told
         lines += [Text()] if lines else []
-        lines += _told(way, whole, asked)
+        lines += told_in_lines(way, whole, asked)
         if rule is not None and whole.kept and not verdicts.unreadable:
             lines += _explained(rule, world, verdicts.matching.get(rule.rule_id), whole, look)
     return Answer(told, lines)
@@ -164,7 +164,8 @@ def _is_failing(feed_id: str, world: World) -> bool:
     return memory is None or bool(memory.health.failures) or memory.health.disabled
 
 
-def _told(way: Way, history: History, asked: str) -> list[RenderableType]:
+def told_in_lines(way: Way, history: History, asked: str) -> list[RenderableType]:
+    """The answer about one article: the verdict, and a row for each step. PURE."""
     address = (history.kept[-1].article.url if history.kept else None) or asked
     table = _table()
     for step in way.steps:
