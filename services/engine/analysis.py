@@ -17,8 +17,8 @@ from services.engine.words import Word, cut
 
 # Punctuation that joins nothing separates like white space: shorter pieces are known from
 # before more often. A comma before a digit may be part of a number.
-_BREAKS = r"\s()\[\]{};:!?“”„«»…—–，。、！？；：（）《》「」『』【】"
-_CHUNK = re.compile(rf"[^,{_BREAKS}]+(?:[,，](?=\d)[^,{_BREAKS}]+)*")
+BREAKS = r"\s()\[\]{};:!?“”„«»…—–，。、！？；：（）《》「」『』【】"
+_CHUNK = re.compile(rf"[^,{BREAKS}]+(?:[,，](?=\d)[^,{BREAKS}]+)*")
 
 
 class Layer:

@@ -5,6 +5,7 @@ Decides when a value is acceptable in a rule and when an article has it. `author
 """
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import assert_never
 from unicodedata import normalize
@@ -88,6 +89,27 @@ def _has_source(article: Article, value: str) -> bool:
         return True
     host, domain = _host(article.url or ""), _punycode(_PORT.sub("", value))
     return host == domain or host.endswith(f".{domain}")
+
+
+def spellings_of_source(value: str) -> set[str]:
+    """What a value of `source:` may stand for: one of them is a name of what it means."""
+    plain = _plain(value)
+    return {plain, _punycode(_PORT.sub("", plain))}
+
+
+def names_of_source(article: Article) -> Iterator[str]:
+    """Everything that `source:` may name the article by."""
+    yield _plain(article.feed_id)
+    yield _plain(article.source)
+    host = _host(article.url or "")
+    while host:
+        yield host
+        host = host.partition(".")[2]
+
+
+def words_of(value: str) -> list[str]:
+    """The words of a value of `author` or `category`."""
+    return [word.folded for word in _analysed(value).words]
 
 
 @lru_cache(maxsize=1024)

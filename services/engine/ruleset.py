@@ -1,24 +1,21 @@
 """An immutable set of watch rules that articles are matched against.
 
-Decides nothing about a rule's meaning; keeps rules parsed, runs all of them, and never
-lets one that breaks silence the others. A changed set is a new one, so a reader may
-swap it between two articles.
+Decides nothing about a rule's meaning; says which rules an article meets and never lets one
+that breaks silence the others. A changed set is a new one, so a reader may swap it between
+two articles. Sets derived from each other share one index, as of different generations.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
-from types import MappingProxyType
+from dataclasses import dataclass
 
 from schemas.article import Article
 from schemas.matches import Clause, RuleMatch
-from schemas.rule import WatchRule
+from schemas.rule import Severity, WatchRule
 from services.engine.document import Document
 from services.engine.errors import RuleError
-from services.engine.evaluate import Evaluation
-from services.engine.options import Options
-from services.engine.parse import Lists, parse
-from services.engine.query import Query, SavedList, walk
+from services.engine.index.finding import Found
+from services.engine.index.ruleindex import Prepared, RuleIndex
+from services.engine.parse import Lists
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,91 +32,157 @@ class MatchResult:
 
     matches: tuple[RuleMatch, ...] = ()
     failures: tuple[RuleFailure, ...] = ()
+    index_error: Exception | None = None
+    """Why the index could not be used; every rule was tried by itself then."""
 
 
-@dataclass(frozen=True)
-class _Compiled:
-    rule: WatchRule
-    query: Query
-    options: Options
-
-    @cached_property
-    def lists(self) -> frozenset[str]:
-        """The saved lists that the rule uses, those inside others included."""
-        return frozenset(n.name for n in walk(self.query.root) if isinstance(n, SavedList))
-
-
-@dataclass(frozen=True)
 class RuleSet:
     """Rules by id. Make one with `of`, derive others with `changed`."""
 
-    _compiled: Mapping[str, _Compiled] = field(default_factory=dict)
-    _lists: Lists = field(default_factory=dict)
+    def __init__(self, index: RuleIndex, lists: Lists, size: int) -> None:
+        self._index = index
+        self._generation = index.generation
+        self._lists = lists
+        self._size = size
 
     @classmethod
-    def of(cls, rules: Iterable[WatchRule], lists: Lists | None = None) -> "RuleSet":
+    def of(
+        cls,
+        rules: Iterable[WatchRule],
+        lists: Lists | None = None,
+        kernel: bool | None = None,
+    ) -> "RuleSet":
         """A set of these rules; raises RuleError naming the first bad one.
 
         Of several rules with one id the last counts. `lists` are the saved lists that
-        rules may name, each with its expressions.
+        rules may name, each with its expressions. `kernel` says whether to find rules with
+        compiled code; None leaves it to their number.
         """
-        return cls({}, dict(lists or {})).changed(rules, ())
+        return cls.within(RuleIndex(kernel), rules, lists)
+
+    @classmethod
+    def within(
+        cls, index: RuleIndex, rules: Iterable[WatchRule], lists: Lists | None = None
+    ) -> "RuleSet":
+        """A set of these rules in an index that has none, one after the other."""
+        now = dict(lists or {})
+        index.change((_prepared(index, rule, now) for rule in rules), (), now)
+        return cls(index, now, len(index.slots(index.generation)))
 
     def changed(
         self, upserts: Iterable[WatchRule], removed: Iterable[str], lists: Lists | None = None
     ) -> "RuleSet":
         """This set without `removed` and with `upserts`, which win where both name a rule.
 
-        `lists` are all saved lists there are now, None means those of before. Only rules
-        whose expression is new, or a list of which is, are parsed; raises RuleError like `of`.
+        `lists` are all saved lists there are now, None means those of before. Raises
+        RuleError like `of`; nothing has changed then. Takes as long as the change is large.
         """
+        if self._generation != self._index.generation:
+            whole = self.of(self.rules.values(), self._lists, self._index.kernel)
+            return whole.changed(upserts, removed, lists)
         now = self._lists if lists is None else dict(lists)
-        renewed = _renewed(self._lists, now)
-        gone = set(removed)
-        compiled = {rule_id: one for rule_id, one in self._compiled.items() if rule_id not in gone}
-        stale = {i: one for i, one in compiled.items() if not renewed.isdisjoint(one.lists)}
         given = {rule.rule_id: rule for rule in upserts}
-        for rule in ({i: one.rule for i, one in stale.items()} | given).values():
-            known = None if rule.rule_id in stale else compiled.get(rule.rule_id)
-            usable = known.query if known and known.rule.query == rule.query else None
-            compiled[rule.rule_id] = _compile(rule, now, usable)
-        return RuleSet(compiled, now)
+        gone = {rule_id for rule_id in removed if rule_id in self}
+        renewed = self._index.touched_by(_renewed(self._lists, now), now) - gone - given.keys()
+        stale = [self.rules[rule_id] for rule_id in sorted(renewed) if rule_id in self]
+        changing = (*stale, *self._new(given, now))
+        prepared = [_prepared(self._index, rule, now) for rule in changing]
+        size = len(self) - len(gone - given.keys()) + sum(i not in self for i in given)
+        self._index.change(prepared, gone - given.keys(), now)
+        return type(self)(self._index, now, size)
 
-    @cached_property
+    def _new(self, given: Mapping[str, WatchRule], lists: Lists) -> Iterator[WatchRule]:
+        """Those of `given` that are not here already, word for word."""
+        touched = self._index.touched_by(_renewed(self._lists, lists), lists)
+        for rule_id, rule in given.items():
+            if rule_id in touched or self.rules.get(rule_id) != rule:
+                yield rule
+
+    @property
     def rules(self) -> Mapping[str, WatchRule]:
         """The rules by id."""
-        return MappingProxyType({key: one.rule for key, one in self._compiled.items()})
+        return _Rules(self._index, self._generation, self._size)
 
     def __len__(self) -> int:
-        return len(self._compiled)
+        return self._size
 
     def __contains__(self, rule_id: object) -> bool:
-        return rule_id in self._compiled
+        return rule_id in self.rules
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._compiled)
+        return iter(self.rules)
+
+    def find(self, article: Article) -> Found:
+        """The slots of the rules that the article meets, for `rule_ids` and `match`."""
+        return self._index.find(article, self._generation)
 
     def match(self, article: Article) -> MatchResult:
-        """All rules that `article` matches, with their proof, in the order of the set."""
+        """All rules that `article` matches, with their proof, in the order they came in."""
+        index_error = None
+        try:
+            found = self._index.find(article, self._generation)
+            proofs = dict(self._index.proofs(found))
+            undecided = found.undecided.tolist()
+        except Exception as error:
+            # Finding is shared by all rules. Each is tried by itself, so that the one that
+            # breaks is named and the others are heard.
+            proofs, undecided, index_error = {}, self._index.slots(self._generation), error
+        failures = list(self._evaluated(undecided, article, proofs))
+        matches = tuple(self._match(slot, proofs[slot]) for slot in sorted(proofs))
+        return MatchResult(matches, tuple(failures), index_error)
+
+    def _evaluated(
+        self, slots: Iterable[int], article: Article, proofs: dict[int, tuple[Clause, ...]]
+    ) -> Iterator[RuleFailure]:
+        """Add the proofs of those that match; the ones that broke."""
         document = Document(article)
-        matches: list[RuleMatch] = []
-        failures: list[RuleFailure] = []
-        for rule_id, compiled in self._compiled.items():
+        for slot in slots:
             try:
-                proof = Evaluation(compiled.query, document, compiled.options).proof()
+                proof = self._index.evaluated(slot, document, self._lists)
             except Exception as error:
                 # Whatever one rule runs into, the others must still be heard.
-                failures.append(RuleFailure(rule_id, error))
+                yield RuleFailure(self._index.texts.rule_id(slot), error)
                 continue
             if proof is not None:
-                matches.append(_match(compiled.rule, proof))
-        return MatchResult(tuple(matches), tuple(failures))
+                proofs[slot] = proof
+
+    def _match(self, slot: int, proof: tuple[Clause, ...]) -> RuleMatch:
+        rule_id, version, query, name, severity, tags, *_ = self._index.texts.fields(slot)
+        return RuleMatch.model_construct(
+            rule_id=rule_id,
+            version=version,
+            name=name,
+            severity=Severity(severity),
+            tags=tuple(tags),
+            query=query,
+            evidence=proof,
+        )
 
 
-def _compile(rule: WatchRule, lists: Lists, query: Query | None = None) -> _Compiled:
-    """The rule made ready; `query` is its expression where that has been parsed."""
+class _Rules(Mapping[str, WatchRule]):
+    """The rules as of a generation; each is read when it is asked for."""
+
+    def __init__(self, index: RuleIndex, generation: int, size: int) -> None:
+        self._index = index
+        self._generation = generation
+        self._size = size
+
+    def __getitem__(self, rule_id: str) -> WatchRule:
+        slot = self._index.slot_of(rule_id, self._generation)
+        if slot is None:
+            raise KeyError(rule_id)
+        return self._index.texts.rule(slot)
+
+    def __iter__(self) -> Iterator[str]:
+        return map(self._index.texts.rule_id, self._index.slots(self._generation))
+
+    def __len__(self) -> int:
+        return self._size
+
+
+def _prepared(index: RuleIndex, rule: WatchRule, lists: Lists) -> Prepared:
     try:
-        return _Compiled(rule, query or parse(rule.query, lists), Options.of_rule(rule))
+        return index.prepare(rule, lists)
     except RuleError as error:
         raise error.of_rule(rule.rule_id) from error
 
@@ -130,15 +193,3 @@ def _renewed(before: Lists, now: Lists) -> frozenset[str]:
         return frozenset()
     names = before.keys() | now.keys()
     return frozenset(n for n in names if tuple(before.get(n, ())) != tuple(now.get(n, ())))
-
-
-def _match(rule: WatchRule, proof: tuple[Clause, ...]) -> RuleMatch:
-    return RuleMatch(
-        rule_id=rule.rule_id,
-        version=rule.version,
-        name=rule.name,
-        severity=rule.severity,
-        tags=rule.tags,
-        query=rule.query,
-        evidence=proof,
-    )

@@ -49,6 +49,10 @@ class MatchStage:
         if identity in self._handled:
             return
         result = rules.match(article)
+        if result.index_error is not None:
+            error = repr(result.index_error)
+            log.error("the rule index failed on an article; tried every rule", error=error)
+            self._metrics.rule_failures.inc()
         for failure in result.failures:
             await self._put_aside(record, failure)
         if result.matches:

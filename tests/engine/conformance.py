@@ -18,6 +18,7 @@ from schemas.rule import WatchRule
 from services.engine.errors import RuleError
 from services.engine.parse import Lists, parse
 from services.engine.ruleset import RuleSet
+from tests.engine.oracle import proofs_one_by_one
 
 _THEN = datetime(2020, 1, 1, tzinfo=UTC)
 _OPTIONS = {"languages", "stem", "clitics"}
@@ -69,9 +70,15 @@ class Case:
     def _verdict(self) -> str:
         if self.line.get("error"):
             return "a rule that is taken"
-        result = RuleSet.of([self._rule()], self.lists).match(self._article())
+        rule, article = self._rule(), self._article()
+        result = RuleSet.of([rule], self.lists).match(article)
+        if result.index_error is not None:
+            raise result.index_error
         if result.failures:
             raise result.failures[0].error
+        proof = proofs_one_by_one([rule], article, self.lists).get(rule.rule_id)
+        if proof != (result.matches[0].evidence if result.matches else None):
+            return f"one verdict of the index and another without it ({proof})"
         return "a match" if result.matches else "no match"
 
     def _rule(self) -> WatchRule:

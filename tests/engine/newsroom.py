@@ -57,7 +57,7 @@ def match_of(
 ) -> RuleMatch | None:
     """The match of one rule, or None; a rule that broke breaks the test."""
     result = RuleSet.of([rule(query, options=options)], lists).match(article)
-    assert result.failures == ()
+    assert result.failures == () and result.index_error is None
     return result.matches[0] if result.matches else None
 
 

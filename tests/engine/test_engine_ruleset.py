@@ -38,15 +38,16 @@ def test_a_changed_set_leaves_the_old_one_as_it_was() -> None:
 
 
 def test_a_rule_both_removed_and_given_is_kept() -> None:
-    assert "one" in RuleSet().changed([rule("port", "one")], ["one"])
+    assert "one" in RuleSet.of([]).changed([rule("port", "one")], ["one"])
 
 
-def test_rules_that_did_not_change_are_not_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_rule_that_is_given_again_as_it_is_is_not_parsed_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     rules = RuleSet.of([rule("karvala", "one"), rule("ferry", "two")])
-    parsed: list[str] = []
-    monkeypatch.setattr("services.engine.ruleset.parse", lambda text, _: parsed.append(text))
-    rules.changed([rule("ferry", "two", version=2)], ["one"])
-    assert parsed == []
+    parsed = _parsed(monkeypatch)
+    rules.changed([rule("ferry", "two"), rule("port", "three")], ["one"])
+    assert parsed == ["port"]
 
 
 def test_a_changed_list_changes_the_rules_that_use_it_also_through_another() -> None:
@@ -61,17 +62,23 @@ def test_a_changed_list_changes_the_rules_that_use_it_also_through_another() -> 
 
 
 def test_only_rules_of_a_changed_list_are_parsed_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    lists = {"ports": ["Karvala"], "ships": ["ferry"]}
+    lists = {"ports": ["Karvala AND port"], "ships": ["ferry AND lost"]}
     rules = RuleSet.of([rule("@ports", "one"), rule("@ships", "two"), rule("union", "3")], lists)
+    parsed = _parsed(monkeypatch)
+    rules.changed([], [], lists | {"ports": ["Lindhafen AND port"], "unused": ["x"]})
+    assert parsed == ["@ports"]
+
+
+def _parsed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is parsed from here on."""
     parsed: list[str] = []
 
     def counted(text: str, lists: Lists) -> object:
         parsed.append(text)
         return parse(text, lists)
 
-    monkeypatch.setattr("services.engine.ruleset.parse", counted)
-    rules.changed([], [], lists | {"ports": ["Lindhafen"], "unused": ["x"]})
-    assert parsed == ["@ports"]
+    monkeypatch.setattr("services.engine.index.ruleindex.parse", counted)
+    return parsed
 
 
 @pytest.mark.parametrize(
@@ -110,6 +117,7 @@ def test_a_rule_that_breaks_is_reported_and_the_others_still_run(
         raise ZeroDivisionError
 
     monkeypatch.setattr("services.engine.evaluate.has_value", break_down)
+    monkeypatch.setattr("services.engine.index.facts.has_value", break_down)
     rules = RuleSet.of([rule("lang:en", "broken"), rule("karvala", "sound")])
     result = rules.match(article())
     assert [match.rule_id for match in result.matches] == ["sound"]

@@ -45,8 +45,8 @@ class Desk:
 
     def in_force(self, *rule_ids: str, generation: int = 1, broken: bool = False) -> None:
         kind = PartlyBroken if broken else RuleSet
-        rules = RuleSet.of([rule(rule_id) for rule_id in rule_ids])
-        self.rules.put_in_force(kind(rules._compiled), generation)
+        rules = kind.of([rule(rule_id) for rule_id in rule_ids])
+        self.rules.put_in_force(rules, generation)
 
     async def matched(self) -> Sequence[list[str]]:
         """The rules of every record of `matches`."""

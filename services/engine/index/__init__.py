@@ -1,0 +1,1 @@
+"""The index of stored rules: which rules an article meets, without trying each."""

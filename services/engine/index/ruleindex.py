@@ -1,0 +1,242 @@
+"""Stored rules and what finds them: changed by generations, read as of one.
+
+A change is written first and is in force with one assignment. Whoever reads as of an earlier
+generation goes on seeing what was there then, so nobody sees half a change.
+"""
+
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from schemas.article import Article
+from schemas.matches import ArticleField, Clause, Hit
+from schemas.rule import WatchRule
+from services.engine.document import Document
+from services.engine.errors import RuleError
+from services.engine.evaluate import Evaluation
+from services.engine.index.atoms import Atom, CompiledRule, ListAtom, Scope
+from services.engine.index.compile import compile_rule, members_of
+from services.engine.index.finding import (
+    Finder,
+    Found,
+    NumpyFinder,
+    kernel_is_there,
+    literals_that_hold,
+    open_kernel,
+)
+from services.engine.index.frequencies import Costs
+from services.engine.index.lexicon import Lexicon
+from services.engine.index.segment import BORN, DIED, Segment
+from services.engine.index.texts import RuleTexts
+from services.engine.options import DEFAULT_OPTIONS, Options
+from services.engine.parse import Lists, parse
+from services.engine.query import Query, SavedList, children_of, walk
+
+KERNEL_PAYS_FROM = 1_000
+"""Rules. Below, NumPy takes a millisecond or two an article, and no time to load."""
+
+_REMEMBERED_QUERIES = 4_096
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A rule that can be entered: parsed, and compiled for the index."""
+
+    rule: WatchRule
+    compiled: CompiledRule
+    lists: frozenset[str]
+    """The saved lists it uses, those inside others included."""
+    shares_lists: bool
+    """Whether it uses them as atoms of their own, so that they may change without it."""
+
+
+class RuleIndex:
+    """Rules of all generations since it was opened. Changes are not to run side by side."""
+
+    def __init__(self, kernel: bool | None = None) -> None:
+        self.kernel = kernel
+        self.lexicon = Lexicon()
+        self._costs = Costs(self.lexicon.frequencies, self.lexicon.numbers)
+        self.segment = Segment(self.lexicon, self._costs)
+        self.texts = RuleTexts()
+        self.generation = 0
+        self._users: defaultdict[str, set[str]] = defaultdict(set)
+        self._spelling_out: set[str] = set()
+        self._queries: OrderedDict[int, tuple[Lists, Query]] = OrderedDict()
+        self._finder: Finder | None = None
+
+    def prepare(self, rule: WatchRule, lists: Lists) -> Prepared:
+        """Read a rule; raises RuleError."""
+        query = parse(rule.query, lists)
+        compiled = compile_rule(query, Options.of_rule(rule), self._costs.of_clause)
+        used = {node.name for node in walk(query.root) if isinstance(node, SavedList)}
+        return Prepared(rule, compiled, frozenset(used), _named_in(query) <= _shared_in(compiled))
+
+    # --- changes
+
+    def change(
+        self, upserts: Iterable[Prepared], removed: Iterable[str], lists: Lists
+    ) -> int:
+        """Enter a change and put it in force; its generation."""
+        generation = self.generation + 1
+        for rule_id in removed:
+            self._end(rule_id, generation)
+        for prepared in upserts:
+            self._end(prepared.rule.rule_id, generation)
+            self.segment.add(prepared.compiled, generation)
+            self.texts.add(prepared.rule)
+            self._note_lists(prepared)
+        self._fill_lists(lists, generation)
+        self.generation = generation
+        return generation
+
+    def touched_by(self, changed: Iterable[str], lists: Lists) -> set[str]:
+        """The rules that are to be prepared anew when these saved lists change to `lists`.
+
+        Those that use a list as an atom need not: what it stands for is looked up there. It
+        may be rules that used a list once.
+        """
+        users = {rule_id for name in changed for rule_id in self._users.get(name, ())}
+        unusable = {
+            saved.name
+            for saved in self.segment.lists()
+            if saved.name not in lists or members_in(lists, saved) is None
+        }
+        lost = {rule_id for name in unusable for rule_id in self._users.get(name, ())}
+        return users & (self._spelling_out | lost)
+
+    def _note_lists(self, prepared: Prepared) -> None:
+        rule_id = prepared.rule.rule_id
+        for name in prepared.lists:
+            self._users[name].add(rule_id)
+        if prepared.shares_lists:
+            self._spelling_out.discard(rule_id)
+        else:
+            self._spelling_out.add(rule_id)
+
+    def _end(self, rule_id: str, generation: int) -> None:
+        slot = self.slot_of(rule_id, generation - 1)
+        if slot is None:
+            slot = self.slot_of(rule_id, generation)  # entered twice in one change
+        if slot is not None:
+            self.segment.end(slot, generation)
+
+    def _fill_lists(self, lists: Lists, generation: int) -> None:
+        for saved in self.segment.lists():
+            members = members_in(lists, saved) if saved.name in lists else frozenset()
+            self.segment.set_members(saved, members or (), generation)
+
+    # --- rules
+
+    def slot_of(self, rule_id: str, generation: int) -> int | None:
+        """Where a rule stands as of a generation; None where it does not."""
+        for slot in self.texts.slots_of(rule_id):
+            if self.is_alive(slot, generation):
+                return slot
+        return None
+
+    def is_alive(self, slot: int, generation: int) -> bool:
+        """Whether the rule at a slot is there as of a generation."""
+        row = self.segment.rules.room[slot]
+        return bool(row[BORN] <= generation < row[DIED])
+
+    def slots(self, generation: int) -> list[int]:
+        """The slots of all rules as of a generation, in the order they were entered."""
+        rules = self.segment.rules.values
+        there = (rules[:, BORN] <= generation) & (generation < rules[:, DIED])
+        slots: list[int] = np.flatnonzero(there).tolist()
+        return slots
+
+    # --- matching
+
+    def find(self, article: Article, generation: int) -> Found:
+        """The rules that an article meets or may meet."""
+        return self._opened().find(article, generation)
+
+    def _opened(self) -> Finder:
+        many = self.segment.slots >= KERNEL_PAYS_FROM if self.kernel is None else self.kernel
+        if self._finder is None or (isinstance(self._finder, NumpyFinder) and many):
+            use_kernel = many and kernel_is_there()
+            opened = open_kernel if use_kernel else NumpyFinder
+            self._finder = opened(self.lexicon, self.segment)
+        return self._finder
+
+    def proofs(self, found: Found) -> Iterator[tuple[int, tuple[Clause, ...]]]:
+        """The clauses that made each decided rule match, in the order of the slots."""
+        rows, second = found.proof(found.decided)
+        fields = (ArticleField.TITLE, second)
+        hits: dict[int, dict[int, list[Hit]]] = {}
+        for n, literal, field, start, end in rows.tolist():
+            hit = Hit.model_construct(field=fields[field], start=start, end=end)
+            hits.setdefault(n, {}).setdefault(literal, []).append(hit)
+        for n, slot in enumerate(found.decided.tolist()):
+            yield slot, self._clauses(slot, found, hits.get(n, {}))
+
+    def _clauses(
+        self, slot: int, found: Found, hits: dict[int, list[Hit]]
+    ) -> tuple[Clause, ...]:
+        query = self.texts.fields(slot)[2]
+        spans = self.segment.spans(slot)
+        by_span: dict[tuple[int, int], list[Hit]] = {}
+        for literal in literals_that_hold(found, self.segment.program(slot)):
+            start, end = spans[literal]
+            if start < end:
+                by_span.setdefault((start, end), []).extend(hits.get(literal, ()))
+        return tuple(
+            Clause.model_construct(clause=query[start:end], hits=_in_order(found_hits))
+            for (start, end), found_hits in by_span.items()
+        )
+
+    def evaluated(
+        self, slot: int, document: Document, lists: Lists
+    ) -> tuple[Clause, ...] | None:
+        """The proof of a rule that the index does not decide; None if it does not match."""
+        rule = self.texts.rule(slot)
+        return Evaluation(self._query(slot, rule, lists), document, Options.of_rule(rule)).proof()
+
+    def _query(self, slot: int, rule: WatchRule, lists: Lists) -> Query:
+        known = self._queries.get(slot)
+        if known is not None and known[0] is lists:
+            return known[1]
+        query = parse(rule.query, lists)
+        self._queries[slot] = (lists, query)
+        if len(self._queries) > _REMEMBERED_QUERIES:
+            self._queries.popitem(last=False)
+        return query
+
+
+def members_in(lists: Lists, saved: ListAtom) -> frozenset[Atom] | None:
+    """The members of a list; None where the list is not one of words and phrases."""
+    try:
+        root = parse(f"@{saved.name}", lists).root
+    except RuleError:
+        return None
+    assert isinstance(root, SavedList)
+    return members_of(root, Scope(saved.scope), DEFAULT_OPTIONS)
+
+
+def _named_in(query: Query) -> set[str]:
+    """The lists that a rule names itself."""
+    below = [query.root]
+    names: set[str] = set()
+    while below:
+        node = below.pop()
+        if isinstance(node, SavedList):
+            names.add(node.name)
+        else:
+            below.extend(children_of(node))
+    return names
+
+
+def _shared_in(compiled: CompiledRule) -> set[str]:
+    literals = [literal for clause in compiled.clauses for literal in clause]
+    return {one.atom.name for one in literals if isinstance(one.atom, ListAtom)}
+
+
+def _in_order(hits: list[Hit]) -> tuple[Hit, ...]:
+    if len(hits) < 2:
+        return tuple(hits)
+    distinct = {(hit.field is not ArticleField.TITLE, hit.start, hit.end): hit for hit in hits}
+    return tuple(distinct[key] for key in sorted(distinct))
