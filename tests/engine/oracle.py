@@ -17,9 +17,7 @@ def proofs_one_by_one(
     """The proof of each rule that matches, by its id."""
     document = Document(article)
     tried = {
-        rule.rule_id: Evaluation(
-            parse(rule.query, lists), document, Options.of_rule(rule)
-        ).proof()
+        rule.rule_id: Evaluation(parse(rule.query, lists), document, Options.of_rule(rule)).proof()
         for rule in rules
     }
     return {rule_id: proof for rule_id, proof in tried.items() if proof is not None}

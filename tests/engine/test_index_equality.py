@@ -19,7 +19,7 @@ from tests.engine.oracle import proofs_one_by_one
 _SETTINGS = settings(derandomize=True, max_examples=300, deadline=None, database=None)
 
 _WORDS = ["port", "Port", "ports", "dock", "docks", "dockers", "strike", "struck", "ferry", "U.S."]
-_OTHERS = ["us", "Assad's", "US-backed", "2,000", "3.5", "Zürich", "港口", "부산항", "وميناء", "ميناء"]
+_OTHERS = ["us", "Assad's", "US-backed", "2,000", "3.5", "Zürich", "港口", "부산항", "وميناء"]
 _MARKS = [" ", " ", " ", " ", ". ", ", ", "\n\n", "\n", "’s ", " — ", '" ', "\u200b ", "."]
 _TEXTS = st.lists(
     st.tuples(st.sampled_from([*_WORDS, *_OTHERS]), st.sampled_from(_MARKS)), max_size=30
@@ -127,7 +127,7 @@ def test_a_changed_set_finds_what_a_new_one_would(
     removed: set[int],
     told: Article,
 ) -> None:
-    lists = _LISTS | {"places": ["ferry", '"port strike"']}
+    lists: Lists = dict(_LISTS) | {"places": ["ferry", '"port strike"']}
     old_rules, new_rules = _rules(before), _rules(after)
     old = RuleSet.of(old_rules, _LISTS, kernel=kernel)
     new = old.changed(new_rules, [f"r{number}" for number in removed], lists)

@@ -64,9 +64,7 @@ _UNKNOWN = _Condition()
 def compile_rule(query: Query, options: Options, cost: Cost) -> CompiledRule:
     """`query` as clauses; `cost` chooses among conditions that would all do."""
     condition = _Compiler(options, cost).holds(query.root, None, None)
-    languages = tuple(
-        Literal(MetaFact(MetaField.LANG, code)) for code in sorted(options.languages)
-    )
+    languages = tuple(Literal(MetaFact(MetaField.LANG, code)) for code in sorted(options.languages))
     clauses = (*condition.clauses, languages) if languages else condition.clauses
     return CompiledRule(clauses, condition.exact)
 
@@ -245,9 +243,7 @@ def _negated(condition: _Condition) -> _Condition:
     if not condition.exact or len(condition.clauses) != 1:
         return _UNKNOWN
     literals = condition.clauses[0]
-    return _Condition(
-        tuple((replace(literal, negated=True),) for literal in literals), exact=True
-    )
+    return _Condition(tuple((replace(literal, negated=True),) for literal in literals), exact=True)
 
 
 def _joined(clauses: Iterable[Clause]) -> Clause:

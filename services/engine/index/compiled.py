@@ -33,9 +33,7 @@ class KernelFinder:
         counts = self._scratch.counts
         while True:
             mark = self._scratch.mark
-            kernel.find_atoms(
-                reading, lexicon, arrays, facts, scratch, mark, generation, counts
-            )
+            kernel.find_atoms(reading, lexicon, arrays, facts, scratch, mark, generation, counts)
             if not counts[kernel.OVERFLOW]:
                 break
             scratch = self._scratch.with_more_occurrences()
@@ -49,8 +47,14 @@ class KernelFinder:
             scratch.undecided,
         )
         return KernelFound(
-            self, reading, arrays, scratch, mark, np.sort(scratch.decided[:matching]),
-            np.sort(scratch.undecided[:undecided]), int(counts[kernel.EVALUATED]),
+            self,
+            reading,
+            arrays,
+            scratch,
+            mark,
+            np.sort(scratch.decided[:matching]),
+            np.sort(scratch.undecided[:undecided]),
+            int(counts[kernel.EVALUATED]),
         )
 
     def prove(self, found: "KernelFound", slots: Array) -> Array:
@@ -74,7 +78,7 @@ class KernelFound:
         reading: Reading,
         arrays: Arrays,
         scratch: ScratchArrays,
-        mark: np.uint32,
+        mark: int,
         decided: Array,
         undecided: Array,
         candidates: int,

@@ -1,7 +1,7 @@
 """The compiled form of reading, finding and proving: loops over plain arrays.
 
 Compiled by numba on first use and kept beside this file. Does exactly what `reading.read`
-and `reference` do; a test holds them together. Nothing here decides what a word or a rule
+and `reference` do; tests hold them together. Nothing here decides what a word or a rule
 means: uncommon pieces of text are handed back to the analyser, see `lexicon`.
 """
 
@@ -42,14 +42,14 @@ _S29, _S32 = np.uint64(29), np.uint64(32)
 
 
 @njit(inline="always")
-def _finished(value):  # type: ignore[no-untyped-def]
+def _finished(value):
     value ^= value >> _S29
     value *= _FINISH
     return value ^ (value >> _S32)
 
 
 @njit(inline="always")
-def _look_up(rows, key):  # type: ignore[no-untyped-def]
+def _look_up(rows, key):
     mask = len(rows) - 1
     wanted = np.int64(key)
     place = np.int64((key * _FACTOR) >> _S32) & mask
@@ -59,17 +59,17 @@ def _look_up(rows, key):  # type: ignore[no-untyped-def]
 
 
 @njit(inline="always")
-def _is_apostrophe(code):  # type: ignore[no-untyped-def]
-    return code == 0x27 or code == 0x2019 or code == 0x2018
+def _is_apostrophe(code):
+    return code == 0x27 or code == 0x2019 or code == 0x2018 or code == 0x60
 
 
 @njit(inline="always")
-def _is_ascii_word(code):  # type: ignore[no-untyped-def]
+def _is_ascii_word(code):
     return 0x61 <= code <= 0x7A or 0x41 <= code <= 0x5A or 0x30 <= code <= 0x39
 
 
 @njit(cache=True)
-def is_common(codes, start, end):  # type: ignore[no-untyped-def]
+def is_common(codes, start, end):
     """Whether a piece is ASCII words between separators, with no joins inside.
 
     Points join initials and numbers, commas numbers; a last point joins nothing.
@@ -87,7 +87,7 @@ def is_common(codes, start, end):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True)
-def read_text(codes, classes, seed, lexicon, words, starts, ends, paragraphs, at, paragraph, unknown):  # type: ignore[no-untyped-def]  # noqa: E501, PLR0913, PLR0912, PLR0915
+def read_text(codes, classes, seed, lexicon, tokens, at, paragraph, unknown):
     """Write the tokens of a text from place `at` on.
 
     Returns the place behind them, the number of the last paragraph, and how many rows of
@@ -95,6 +95,7 @@ def read_text(codes, classes, seed, lexicon, words, starts, ends, paragraphs, at
     are any, the tokens are incomplete; -1 says that there is no room for them.
     """
     n = len(codes)
+    words, starts, ends, paragraphs = tokens
     room = len(words)
     word_rows, piece_rows, runs = lexicon.word_rows, lexicon.piece_rows, lexicon.runs
     run_words, run_starts, run_ends = lexicon.run_words, lexicon.run_starts, lexicon.run_ends
@@ -197,7 +198,7 @@ def read_text(codes, classes, seed, lexicon, words, starts, ends, paragraphs, at
 
 
 @njit(cache=True)
-def count_words(words, size, counts, marks, mark):  # type: ignore[no-untyped-def]
+def count_words(words, size, counts, marks, mark):
     """Count the article for each of its distinct words."""
     for i in range(size):
         word = words[i]
@@ -219,7 +220,7 @@ OCCURRENCES, TRUE, OVERFLOW, EVALUATED = 0, 1, 2, 3
 
 
 @njit(inline="always")
-def _add(atom, first, last, mark, marks, head, tail, true, firsts, lasts, nexts, counts):  # type: ignore[no-untyped-def]  # noqa: E501, PLR0913
+def _add(atom, first, last, mark, marks, head, tail, true, firsts, lasts, nexts, counts):
     """Note an occurrence of an atom: the tokens `first` to `last`."""
     place = counts[OCCURRENCES]
     if place == len(firsts):
@@ -240,7 +241,7 @@ def _add(atom, first, last, mark, marks, head, tail, true, firsts, lasts, nexts,
 
 
 @njit(cache=True)
-def _find_terms(reading, lexicon, arrays, scratch, mark, counts):  # type: ignore[no-untyped-def]  # noqa: PLR0912, PLR0915
+def _find_terms(reading, lexicon, arrays, scratch, mark, counts):
     words, paragraphs, size = reading.words, reading.paragraphs, reading.size
     title_end, lead_end, has_body = reading.title_end, reading.lead_end, reading.has_body
     extra_first, extra_pattern = lexicon.extra_first, lexicon.extra_pattern
@@ -295,7 +296,7 @@ def _find_terms(reading, lexicon, arrays, scratch, mark, counts):  # type: ignor
 
 
 @njit(inline="always")
-def _keep_near(one, other, within, back, on, paragraphs, head, firsts, lasts, nexts, kept):  # type: ignore[no-untyped-def]  # noqa: E501, PLR0913
+def _keep_near(one, other, within, back, on, paragraphs, head, firsts, lasts, nexts, kept):
     """Mark the occurrences of `one` near one of `other` before (`back`) or after (`on`) it.
 
     Occurrences of a word or phrase are in order and of one length.
@@ -319,20 +320,20 @@ def _keep_near(one, other, within, back, on, paragraphs, head, firsts, lasts, ne
             start = firsts[after]
             near = start - last - 1 <= within and paragraphs[start] == paragraphs[last]
         if near:
-            kept[place] = True
+            kept[place] = 1
             found = True
         place = nexts[place]
     return found
 
 
 @njit(cache=True)
-def _add_near(atom, one, other, within, ordered, mark, paragraphs, scratch, counts):  # type: ignore[no-untyped-def]  # noqa: E501, PLR0913
+def _add_near(atom, one, other, within, ordered, mark, paragraphs, scratch, counts):
     marks, head, tail, true = scratch.marks, scratch.head, scratch.tail, scratch.true
     firsts, lasts, nexts, kept = scratch.first, scratch.last, scratch.next, scratch.kept
     for operand in (one, other):
         place = head[operand]
         while place >= 0:
-            kept[place] = False
+            kept[place] = 0
             place = nexts[place]
     either = not ordered
     if not _keep_near(
@@ -342,9 +343,9 @@ def _add_near(atom, one, other, within, ordered, mark, paragraphs, scratch, coun
     _keep_near(other, one, within, True, either, paragraphs, head, firsts, lasts, nexts, kept)
     left, right = head[one], head[other]
     while left >= 0 or right >= 0:
-        if left >= 0 and not kept[left]:
+        if left >= 0 and kept[left] == 0:
             left = nexts[left]
-        elif right >= 0 and (not kept[right] or left == right):
+        elif right >= 0 and (kept[right] == 0 or left == right):
             right = nexts[right]
         elif right < 0 or (
             left >= 0 and (firsts[left], lasts[left]) <= (firsts[right], lasts[right])
@@ -359,7 +360,7 @@ def _add_near(atom, one, other, within, ordered, mark, paragraphs, scratch, coun
 
 
 @njit(cache=True)
-def find_atoms(reading, lexicon, arrays, facts, scratch, mark, generation, counts):  # type: ignore[no-untyped-def]  # noqa: E501, PLR0913
+def find_atoms(reading, lexicon, arrays, facts, scratch, mark, generation, counts):
     """Note what holds of an article, with where: `scratch.true`, and chains of occurrences."""
     counts[:] = 0
     _find_terms(reading, lexicon, arrays, scratch, mark, counts)
@@ -402,7 +403,7 @@ def find_atoms(reading, lexicon, arrays, facts, scratch, mark, generation, count
 
 
 @njit(cache=True)
-def find_rules(arrays, scratch, mark, generation, counts, decided, undecided):  # type: ignore[no-untyped-def]  # noqa: PLR0912
+def find_rules(arrays, scratch, mark, generation, counts, decided, undecided):
     """Write the slots of the rules that match, and of those that are to be evaluated.
 
     Returns how many there are of each.
@@ -449,7 +450,7 @@ def find_rules(arrays, scratch, mark, generation, counts, decided, undecided):  
 
 
 @njit(cache=True)
-def prove(slots, arrays, scratch, mark, reading, rows):  # type: ignore[no-untyped-def]
+def prove(slots, arrays, scratch, mark, reading, rows):
     """Write a row for each occurrence of what made each rule match.
 
     A row is: which of `slots`, which literal (its place in the program), 0 for the title and

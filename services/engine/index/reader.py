@@ -28,7 +28,7 @@ class Reader:
         self._make(4096)
 
     def _make(self, room: int) -> None:
-        self._tokens = [np.zeros(room, np.int32) for _ in range(4)]
+        self._tokens = tuple(np.zeros(room, np.int32) for _ in range(4))
 
     def read(self, article: Article) -> Reading:
         """The tokens of an article; valid until the next one is read."""
@@ -38,36 +38,36 @@ class Reader:
         texts = (article.title, article.body if has_body else article.summary)
         codes = [np.frombuffer(t.encode("utf-32-le", "surrogatepass"), np.uint32) for t in texts]
         while True:
-            title_end, paragraph = self._read(texts[0], codes[0], 0, -1)
-            size, _ = self._read(texts[1], codes[1], title_end, paragraph) if title_end >= 0 else (-1, 0)
-            if size >= 0:
+            title_end, last = self._read(texts[0], codes[0], 0, -1)
+            size, _ = self._read(texts[1], codes[1], title_end, last)
+            if title_end >= 0 and size >= 0:
                 break
-        paragraphs = self._tokens[3][:size]
+            self._make(2 * len(self._tokens[0]))
+        words, starts, ends, paragraphs = self._tokens
         lead_end = size
         if has_body:
-            lead_end = title_end + int((paragraphs[title_end:] == paragraph + 1).sum())
-        reading = Reading(*self._tokens, size, title_end, lead_end, has_body)
+            lead_end = title_end + int((paragraphs[title_end:size] == last + 1).sum())
+        reading = Reading(words, starts, ends, paragraphs, size, title_end, lead_end, has_body)
         self._count(reading)
         return reading
 
     def _read(self, text: str, codes: Array, at: int, paragraph: int) -> tuple[int, int]:
-        """Where the tokens end, and the last paragraph; -1 where to begin again."""
+        """Where the tokens end, -1 where there is no room for them; the last paragraph."""
+        if at < 0:
+            return at, paragraph
         while True:
             end, last, missing = kernel.read_text(
                 codes,
                 classes(),
                 np.uint64(SEED),
                 self._lexicon.arrays(),
-                *self._tokens,
+                self._tokens,
                 at,
                 paragraph,
                 self._unknown,
             )
-            if missing == 0:
-                return end, last
-            if missing < 0:
-                self._make(2 * len(self._tokens[0]))
-                return -1, 0
+            if missing <= 0:
+                return (end if missing == 0 else -1), last
             self._learn(text, missing)
 
     def _learn(self, text: str, missing: int) -> None:

@@ -85,9 +85,7 @@ def _scopes(reading: Reading) -> Array:
     return scopes
 
 
-def _words(
-    reading: Reading, lexicon: Lexicon, arrays: Arrays
-) -> Iterator[tuple[int, int, int]]:
+def _words(reading: Reading, lexicon: Lexicon, arrays: Arrays) -> Iterator[tuple[int, int, int]]:
     words, scopes = reading.words[: reading.size], _scopes(reading)
     distinct, which = np.unique(words, return_inverse=True)
     atoms_of = [
@@ -106,9 +104,7 @@ def _words(
                 yield atom, token, token
 
 
-def _phrases(
-    reading: Reading, segment: Segment, arrays: Arrays
-) -> Iterator[tuple[int, int, int]]:
+def _phrases(reading: Reading, segment: Segment, arrays: Arrays) -> Iterator[tuple[int, int, int]]:
     words, paragraphs = reading.words[: reading.size], reading.paragraphs[: reading.size]
     scopes = _scopes(reading)
     asked = np.sort(arrays.pairs[arrays.pairs[:, 1] > 0, 0])
@@ -149,9 +145,7 @@ def _near(
     return sorted(set(kept))
 
 
-def find_rules(
-    found: Occurrences, segment: Segment, generation: int
-) -> tuple[Array, Array, int]:
+def find_rules(found: Occurrences, segment: Segment, generation: int) -> tuple[Array, Array, int]:
     """The slots of the rules that match, and of those to be evaluated; how many were tried."""
     arrays = segment.arrays()
     holds = np.zeros(segment.atoms, np.bool_)

@@ -76,9 +76,7 @@ class RuleIndex:
 
     # --- changes
 
-    def change(
-        self, upserts: Iterable[Prepared], removed: Iterable[str], lists: Lists
-    ) -> int:
+    def change(self, upserts: Iterable[Prepared], removed: Iterable[str], lists: Lists) -> int:
         """Enter a change and put it in force; its generation."""
         generation = self.generation + 1
         for rule_id in removed:
@@ -174,9 +172,7 @@ class RuleIndex:
         for n, slot in enumerate(found.decided.tolist()):
             yield slot, self._clauses(slot, found, hits.get(n, {}))
 
-    def _clauses(
-        self, slot: int, found: Found, hits: dict[int, list[Hit]]
-    ) -> tuple[Clause, ...]:
+    def _clauses(self, slot: int, found: Found, hits: dict[int, list[Hit]]) -> tuple[Clause, ...]:
         query = self.texts.fields(slot)[2]
         spans = self.segment.spans(slot)
         by_span: dict[tuple[int, int], list[Hit]] = {}
@@ -189,9 +185,7 @@ class RuleIndex:
             for (start, end), found_hits in by_span.items()
         )
 
-    def evaluated(
-        self, slot: int, document: Document, lists: Lists
-    ) -> tuple[Clause, ...] | None:
+    def evaluated(self, slot: int, document: Document, lists: Lists) -> tuple[Clause, ...] | None:
         """The proof of a rule that the index does not decide; None if it does not match."""
         rule = self.texts.rule(slot)
         return Evaluation(self._query(slot, rule, lists), document, Options.of_rule(rule)).proof()

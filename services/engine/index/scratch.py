@@ -59,14 +59,9 @@ class Scratch:
         self._atoms = atoms + atoms // 8 + 64
         self._slots = slots + slots // 8 + 64
         self.mark = 0
-        per_atom = [np.zeros(self._atoms, np.int32) for _ in range(3)]
-        per_occurrence = [np.zeros(self._occurrences, np.int32) for _ in range(3)]
+        sizes = dict.fromkeys(("marks", "head", "tail", "true"), self._atoms)
+        sizes |= dict.fromkeys(("first", "last", "next", "kept"), self._occurrences)
+        sizes |= dict.fromkeys(("seen", "decided", "undecided"), self._slots)
         self._arrays = ScratchArrays(
-            np.zeros(self._atoms, np.int32),
-            *per_atom,
-            *per_occurrence,
-            np.zeros(self._occurrences, np.bool_),
-            np.zeros(self._slots, np.int32),
-            np.zeros(self._slots, np.int32),
-            np.zeros(self._slots, np.int32),
+            **{name: np.zeros(size, np.int32) for name, size in sizes.items()}
         )

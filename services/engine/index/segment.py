@@ -6,7 +6,7 @@ and the old one has ended with the generation before. Reading is by plain arrays
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 import numpy as np
 
@@ -215,6 +215,8 @@ class Segment:
             case MetaFact() | StemFact():
                 number = self._new_atom(0, 0, 0)
                 self.facts.add(atom, number)
+            case _:
+                assert_never(atom)
         return number
 
     def _new_atom(self, scope: int, pool: int, length: int) -> int:
