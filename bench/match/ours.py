@@ -4,12 +4,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from schemas.article import Article
-from schemas.matches import RuleMatch
 from schemas.rule import WatchRule
 from services.engine.ruleset import RuleSet
+from services.matcher import set_files
 
-ENGINE = "RuleSet, every rule tried"
-SAVES = False
+ENGINE = "compiled kernel"
+SAVES = True
 """Whether `save` and `load` are there: a worker that starts again need not compile."""
 
 
@@ -22,19 +22,19 @@ class Ours:
     @classmethod
     def of(cls, rules: Iterable[WatchRule], articles: Iterable[Article]) -> "Ours":
         """Compiled rules. Document frequencies may be counted in `articles`."""
-        return cls(RuleSet.of(rules))
+        return cls(RuleSet.of(rules, kernel=True, sample=articles))
 
     def ids(self, article: Article) -> Sequence[str]:
-        """The rules that match, nothing else."""
-        return [match.rule_id for match in self._rules.match(article).matches]
+        """The rules that match, nothing else; an id becomes text when it is looked at."""
+        return self._rules.matching(article)
 
-    def offsets(self, article: Article) -> Sequence[RuleMatch]:
-        """The rules that match, with the places of their words; see `ids_in`."""
-        return self._rules.match(article).matches
+    def offsets(self, article: Article) -> Sequence[str]:
+        """The rules that match, with the places of their words in rows; see `ids_in`."""
+        return self._rules.matching(article, places=True)
 
-    def ids_in(self, found: Sequence[RuleMatch]) -> Sequence[str]:
+    def ids_in(self, found: Sequence[str]) -> Sequence[str]:
         """The rules in what `offsets` answered."""
-        return [match.rule_id for match in found]
+        return found
 
     def update(self, rule: WatchRule) -> None:
         """Changes or adds one rule; the next article meets it."""
@@ -42,9 +42,10 @@ class Ours:
 
     def save(self, folder: Path) -> None:
         """Writes the compiled rules to an empty folder."""
-        raise NotImplementedError
+        set_files.save(folder, self._rules, {})
 
     @classmethod
     def load(cls, folder: Path) -> "Ours":
         """What `save` wrote, mapped into memory."""
-        raise NotImplementedError
+        rules, _ = set_files.load(folder)
+        return cls(rules)

@@ -5,16 +5,22 @@ that breaks silence the others. A changed set is a new one, so a reader may swap
 two articles. Sets derived from each other share one index, as of different generations.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import overload
+
+import numpy as np
 
 from schemas.article import Article
 from schemas.matches import Clause, RuleMatch
 from schemas.rule import Severity, WatchRule
 from services.engine.document import Document
 from services.engine.errors import RuleError
+from services.engine.index.columns import Array
 from services.engine.index.finding import Found
 from services.engine.index.ruleindex import Prepared, RuleIndex
+from services.engine.index.texts import RuleTexts
 from services.engine.parse import Lists
 
 
@@ -36,6 +42,31 @@ class MatchResult:
     """Why the index could not be used; every rule was tried by itself then."""
 
 
+class Matching(Sequence[str]):
+    """The ids of the rules that an article matches; each is read when it is asked for.
+
+    `rows` tell where: see `finding.Found.proof`, for the first `len(rows)` of `slots`. Rules
+    that the index does not decide have none. Valid until the next article is matched.
+    """
+
+    def __init__(self, texts: RuleTexts, slots: Array, rows: Array) -> None:
+        self._texts = texts
+        self._slots = slots
+        self.rows = rows
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Matching": ...
+    def __getitem__(self, place: int | slice) -> "str | Matching":
+        if isinstance(place, slice):
+            return Matching(self._texts, self._slots[place], self.rows[:0])
+        return self._texts.rule_id(int(self._slots[place]))
+
+
 class RuleSet:
     """Rules by id. Make one with `of`, derive others with `changed`."""
 
@@ -51,23 +82,33 @@ class RuleSet:
         rules: Iterable[WatchRule],
         lists: Lists | None = None,
         kernel: bool | None = None,
+        sample: Iterable[Article] = (),
     ) -> "RuleSet":
         """A set of these rules; raises RuleError naming the first bad one.
 
         Of several rules with one id the last counts. `lists` are the saved lists that
         rules may name, each with its expressions. `kernel` says whether to find rules with
-        compiled code; None leaves it to their number.
+        compiled code; None leaves it to their number. `sample` are articles to learn from
+        which words are rare: for speed alone.
         """
-        return cls.within(RuleIndex(kernel), rules, lists)
-
-    @classmethod
-    def within(
-        cls, index: RuleIndex, rules: Iterable[WatchRule], lists: Lists | None = None
-    ) -> "RuleSet":
-        """A set of these rules in an index that has none, one after the other."""
-        now = dict(lists or {})
+        index, now = RuleIndex(kernel), dict(lists or {})
+        for article in sample:
+            index.find(article, 0)
         index.change((_prepared(index, rule, now) for rule in rules), (), now)
         return cls(index, now, len(index.slots(index.generation)))
+
+    def dump(self) -> dict[str, Array]:
+        """The set as plain arrays by name, for `of_dump`. May run beside everything else."""
+        arrays = self._index.dump(self._generation)
+        lists = json.dumps({name: list(items) for name, items in self._lists.items()})
+        return arrays | {"saved_lists": np.frombuffer(lists.encode(), np.uint8)}
+
+    @classmethod
+    def of_dump(cls, arrays: Mapping[str, Array], kernel: bool | None = None) -> "RuleSet":
+        """A set that was dumped; raises whatever broken arrays make it raise."""
+        index = RuleIndex.of_arrays(arrays, kernel)
+        lists = {name: tuple(v) for name, v in json.loads(bytes(arrays["saved_lists"])).items()}
+        return cls(index, lists, len(index.slots(index.generation)))
 
     def changed(
         self, upserts: Iterable[WatchRule], removed: Iterable[str], lists: Lists | None = None
@@ -113,8 +154,24 @@ class RuleSet:
         return iter(self.rules)
 
     def find(self, article: Article) -> Found:
-        """The slots of the rules that the article meets, for `rule_ids` and `match`."""
+        """What the article meets, before anything is evaluated: for whoever counts the work."""
         return self._index.find(article, self._generation)
+
+    def matching(self, article: Article, places: bool = False) -> Matching:
+        """Only which rules match, and with `places` also where their words stand.
+
+        A rule that breaks makes this raise; `match` names it.
+        """
+        found = self._index.find(article, self._generation)
+        rows = found.proof(found.decided)[0] if places else np.zeros((0, 5), np.int32)
+        document = Document(article)
+        evaluated = [
+            slot
+            for slot in found.undecided.tolist()
+            if self._index.evaluated(slot, document, self._lists) is not None
+        ]
+        slots = np.append(found.decided, evaluated).astype(np.int32) if evaluated else found.decided
+        return Matching(self._index.texts, slots, rows)
 
     def match(self, article: Article) -> MatchResult:
         """All rules that `article` matches, with their proof, in the order they came in."""

@@ -136,3 +136,30 @@ def test_a_changed_set_finds_what_a_new_one_would(
     assert _proofs(new, told) == proofs_one_by_one(expected.values(), told, lists)
     assert _proofs(old, told) == proofs_one_by_one(old_rules, told, _LISTS)
     assert dict(new.rules) == expected and len(new) == len(expected)
+
+
+def _reopened(rules: RuleSet, kernel: bool) -> RuleSet:
+    arrays = {name: array.copy() for name, array in rules.dump().items()}
+    return RuleSet.of_dump(arrays, kernel)
+
+
+@pytest.mark.parametrize("kernel", [False, True])
+@_SETTINGS
+@given(first=_MANY, second=_MANY, third=_MANY, told=_ARTICLES)
+def test_a_dumped_set_goes_on_as_the_one_it_was_taken_from(
+    kernel: bool,
+    first: Sequence[tuple[str, Options]],
+    second: Sequence[tuple[str, Options]],
+    third: Sequence[tuple[str, Options]],
+    told: Article,
+) -> None:
+    lists: Lists = dict(_LISTS) | {"places": ["ferry", '"port strike"']}
+    old = RuleSet.of(_rules(first), _LISTS, kernel=kernel)
+    newer = old.changed(_rules(second), ["r0"], lists)
+    older_again, again = _reopened(old, kernel), _reopened(newer, kernel)
+    assert _proofs(older_again, told) == _proofs(old, told)
+    assert dict(older_again.rules) == dict(old.rules)
+    assert _proofs(again, told) == _proofs(newer, told)
+    assert dict(again.rules) == dict(newer.rules)
+    changed = again.changed(_rules(third), ["r1"], _LISTS)
+    assert _proofs(changed, told) == _proofs(newer.changed(_rules(third), ["r1"], _LISTS), told)

@@ -31,9 +31,10 @@ from services.engine.index.segment import (
 )
 
 # What a character is between pieces of text; see `classes`.
-PLAIN, BREAK, SPACE, COMMA = 0, 1, 2, 3
-DIGIT = 4  # added to one of these
-_KIND = 3
+PLAIN, BREAK, SPACE, COMMA, UNSEEN = 0, 1, 2, 3, 4
+DIGIT = 8  # added to one of these
+_KIND = 7
+_TAGS = 0xE0000  # the only characters beyond the table that nobody sees
 
 _FACTOR = np.uint64(0x9E3779B97F4A7C15)
 _PRIME = np.uint64(0x100000001B3)
@@ -107,6 +108,10 @@ def read_text(codes, classes, seed, lexicon, tokens, at, paragraph, unknown):
     while i < n:
         code = codes[i]
         kind = (classes[code] if code < limit else PLAIN) & _KIND
+        if kind == UNSEEN or _TAGS <= code < _TAGS + 0x1000:
+            # Between pieces it is as nothing, inside one it is the analyser's business.
+            i += 1
+            continue
         if kind == SPACE:
             if code == 0x0A or (code == 0x0D and not (i + 1 < n and codes[i + 1] == 0x0A)):
                 lines += 1
@@ -123,7 +128,7 @@ def read_text(codes, classes, seed, lexicon, tokens, at, paragraph, unknown):
         while end < n:
             code = codes[end]
             kind = (classes[code] if code < limit else PLAIN) & _KIND
-            if kind == PLAIN:
+            if kind == PLAIN or kind == UNSEEN:
                 end += 1
                 continue
             if kind != COMMA or end + 1 >= n:

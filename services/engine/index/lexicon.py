@@ -45,7 +45,7 @@ class LexiconArrays(NamedTuple):
 class Lexicon:
     """Words by number. A number never comes to mean another word."""
 
-    def __init__(self, words: Iterable[str] = ()) -> None:
+    def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
         self._asked_for = Column(np.bool_)
         self.frequencies = Frequencies()
@@ -57,7 +57,6 @@ class Lexicon:
         self._extra_pattern = Column(np.int32)
         self._extra_next = Column(np.int32)
         self.forget_pieces()
-        self._add_all(list(words))
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -87,10 +86,12 @@ class Lexicon:
             self._words.set(hash_of(word), number)
         return number
 
-    def _add_all(self, words: list[str]) -> None:
+    def enter_all(self, words: Iterable[str]) -> None:
+        """Enter what `words` gave, into a lexicon without any."""
         for word in words:
             if word:
-                self._asked_for.room[self._enter(word)] = True
+                number = self._enter(word)
+                self._asked_for.room[number] = True
             else:
                 self._next_number()
         self._make_table()

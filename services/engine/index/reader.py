@@ -7,11 +7,12 @@ import numpy as np
 
 from schemas.article import Article
 from services.engine.analysis import BREAKS
-from services.engine.characters import ANY_ONE, ANY_STAR
+from services.engine.characters import ANY_ONE, ANY_STAR, IGNORABLE
 from services.engine.index import kernel
 from services.engine.index.columns import Array
 from services.engine.index.lexicon import SEED, Lexicon
 from services.engine.index.reading import Reading
+from services.engine.sentences import has_text
 
 _UNKNOWN_AT_ONCE = 4096
 _LAST_CLASSED = 0x20000
@@ -34,7 +35,7 @@ class Reader:
         """The tokens of an article; valid until the next one is read."""
         if self._lexicon.is_full:
             self._lexicon.forget()
-        has_body = bool(article.body) and not article.body.isspace()
+        has_body = has_text(article.body)
         texts = (article.title, article.body if has_body else article.summary)
         codes = [np.frombuffer(t.encode("utf-32-le", "surrogatepass"), np.uint32) for t in texts]
         while True:
@@ -100,6 +101,8 @@ def classes() -> Array:
             table[code] = kernel.COMMA
         elif a_break.match(char):
             table[code] = kernel.BREAK
+        elif IGNORABLE.match(char):
+            table[code] = kernel.UNSEEN
         elif char.isdecimal():
             table[code] = kernel.DIGIT
     return table

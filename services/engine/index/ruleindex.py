@@ -5,8 +5,9 @@ generation goes on seeing what was there then, so nobody sees half a change.
 """
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 
@@ -17,7 +18,9 @@ from services.engine.document import Document
 from services.engine.errors import RuleError
 from services.engine.evaluate import Evaluation
 from services.engine.index.atoms import Atom, CompiledRule, ListAtom, Scope
+from services.engine.index.columns import Array
 from services.engine.index.compile import compile_rule, members_of
+from services.engine.index.dump import dumped, undump
 from services.engine.index.finding import (
     Finder,
     Found,
@@ -62,10 +65,23 @@ class RuleIndex:
         self.segment = Segment(self.lexicon, self._costs)
         self.texts = RuleTexts()
         self.generation = 0
-        self._users: defaultdict[str, set[str]] = defaultdict(set)
-        self._spelling_out: set[str] = set()
+        self.users: defaultdict[str, set[str]] = defaultdict(set)
+        self.spelling_out: set[str] = set()
         self._queries: OrderedDict[int, tuple[Lists, Query]] = OrderedDict()
         self._finder: Finder | None = None
+        self._lock = Lock()
+
+    @classmethod
+    def of_arrays(cls, arrays: Mapping[str, Array], kernel: bool | None = None) -> "RuleIndex":
+        """An index as it was dumped; the arrays may be mapped from files, copy-on-write."""
+        index = cls(kernel)
+        undump(index, arrays)
+        return index
+
+    def dump(self, generation: int) -> dict[str, Array]:
+        """Everything as of a generation. A change waits meanwhile."""
+        with self._lock:
+            return dumped(self, generation)
 
     def prepare(self, rule: WatchRule, lists: Lists) -> Prepared:
         """Read a rule; raises RuleError."""
@@ -78,6 +94,10 @@ class RuleIndex:
 
     def change(self, upserts: Iterable[Prepared], removed: Iterable[str], lists: Lists) -> int:
         """Enter a change and put it in force; its generation."""
+        with self._lock:
+            return self._change(upserts, removed, lists)
+
+    def _change(self, upserts: Iterable[Prepared], removed: Iterable[str], lists: Lists) -> int:
         generation = self.generation + 1
         for rule_id in removed:
             self._end(rule_id, generation)
@@ -96,23 +116,23 @@ class RuleIndex:
         Those that use a list as an atom need not: what it stands for is looked up there. It
         may be rules that used a list once.
         """
-        users = {rule_id for name in changed for rule_id in self._users.get(name, ())}
+        users = {rule_id for name in changed for rule_id in self.users.get(name, ())}
         unusable = {
             saved.name
             for saved in self.segment.lists()
             if saved.name not in lists or members_in(lists, saved) is None
         }
-        lost = {rule_id for name in unusable for rule_id in self._users.get(name, ())}
-        return users & (self._spelling_out | lost)
+        lost = {rule_id for name in unusable for rule_id in self.users.get(name, ())}
+        return users & (self.spelling_out | lost)
 
     def _note_lists(self, prepared: Prepared) -> None:
         rule_id = prepared.rule.rule_id
         for name in prepared.lists:
-            self._users[name].add(rule_id)
+            self.users[name].add(rule_id)
         if prepared.shares_lists:
-            self._spelling_out.discard(rule_id)
+            self.spelling_out.discard(rule_id)
         else:
-            self._spelling_out.add(rule_id)
+            self.spelling_out.add(rule_id)
 
     def _end(self, rule_id: str, generation: int) -> None:
         slot = self.slot_of(rule_id, generation - 1)

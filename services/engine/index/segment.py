@@ -263,9 +263,23 @@ class Segment:
         """The saved lists that rules of this segment use."""
         return [atom for atom in self._numbers if isinstance(atom, ListAtom)]
 
-    def has(self, fact: Fact) -> bool:
-        """Whether a rule asks for this fact."""
-        return fact in self._numbers
+    def know_fact(self, fact: Fact, atom: int) -> None:
+        """Have an atom that is there already stand for a fact."""
+        self._numbers[fact] = atom
+        self.facts.add(fact, atom)
+
+    def know_list(self, saved: ListAtom, atom: int) -> None:
+        """Have an atom that is there already stand for a saved list."""
+        self._numbers[saved] = atom
+        rows = self.edges.values
+        mine = np.flatnonzero((rows[:, OWNER] == atom) & (rows[:, DIED] == FOREVER))
+        wanted = set(mine.tolist())
+        for member in np.flatnonzero(self.atom_rows.values[:, EDGE] >= 0).tolist():
+            edge = int(self.atom_rows.room[member, EDGE])
+            while edge >= 0:
+                if edge in wanted:
+                    self._edge_at[member, atom] = edge
+                edge = int(rows[edge, NEXT_EDGE])
 
 
 def pair_key(first: int, second: int) -> int:

@@ -4,7 +4,6 @@ A million rules as objects would take gigabytes; most are never looked at.
 """
 
 import json
-from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any
 
@@ -34,12 +33,14 @@ class RuleTexts:
         self.ends = Column(np.int64, ends)
         self._hashes: Array = np.zeros(0, np.uint64) if hashes is None else hashes
         self._order: Array = np.zeros(0, np.int32) if order is None else order
+        self._later_hashes = Column(np.uint64)
         self._later: dict[str, list[int]] = {}
 
     def add(self, rule: WatchRule) -> None:
         """Append a rule, at the next slot."""
         self._added += encoded(rule)
         slot = self.ends.append(len(self._opened) + len(self._added))
+        self._later_hashes.append(_hash(rule.rule_id))
         self._later.setdefault(rule.rule_id, []).append(slot)
 
     def slots_of(self, rule_id: str) -> list[int]:
@@ -47,14 +48,14 @@ class RuleTexts:
         later = self._later.get(rule_id, [])
         return [*reversed(later), *self._opened_slots(rule_id)]
 
-    def _opened_slots(self, rule_id: str) -> Iterator[int]:
+    def _opened_slots(self, rule_id: str) -> list[int]:
         wanted = np.uint64(_hash(rule_id))
         place = int(np.searchsorted(self._hashes, wanted))
+        slots = []
         while place < len(self._hashes) and self._hashes[place] == wanted:
-            slot = int(self._order[place])
-            if self.rule_id(slot) == rule_id:
-                yield slot
+            slots.append(int(self._order[place]))
             place += 1
+        return [slot for slot in reversed(slots) if self.rule_id(slot) == rule_id]
 
     def fields(self, slot: int) -> list[Any]:
         """Id, version, query, name, severity, tags, languages, stem, clitics."""
@@ -92,7 +93,9 @@ class RuleTexts:
 
     def sorted_hashes(self) -> tuple[Array, Array]:
         """For saving: the hashes of all ids in order, and the slot of each."""
-        hashes = np.array([_hash(self.rule_id(n)) for n in range(self.ends.size)], np.uint64)
+        opened = len(self._hashes)
+        hashes = np.concatenate([np.empty(opened, np.uint64), self._later_hashes.values])
+        hashes[self._order] = self._hashes
         order = np.argsort(hashes, kind="stable").astype(np.int32)
         return hashes[order], order
 
