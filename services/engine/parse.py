@@ -5,6 +5,7 @@ of a term `terms`', values of metadata `metadata`'s, whether a whole rule makes 
 `checks`'.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import NoReturn
 
@@ -159,18 +160,8 @@ class _Parser:
     # --- the smallest parts
 
     def _primary(self) -> Node:
-        readers = {
-            Kind.OPEN: self._group,
-            Kind.FIELD: self._field,
-            Kind.META: self._metadata,
-            Kind.EXACT: self._exact,
-            Kind.ATLEAST: self._at_least,
-            Kind.LIST: self._list,
-            Kind.WORD: self._word,
-            Kind.PHRASE: self._word,
-        }
-        reader = readers.get(self._cursor.now.kind)
-        return reader() if reader else self._no_term_here(self._cursor.now)
+        reader = _READERS.get(self._cursor.now.kind)
+        return reader(self) if reader else self._no_term_here(self._cursor.now)
 
     def _no_term_here(self, token: Token) -> NoReturn:
         if token.kind is Kind.CLOSE:
@@ -296,3 +287,16 @@ class _Parser:
         except RuleError as error:
             message = f'in the saved list "{name}", at "{shortened(text)}": {error.message}'
             raise RuleError(message, start, self._cursor.text) from error
+
+
+# The smallest parts, by the token that begins them.
+_READERS: dict[Kind, Callable[[_Parser], Node]] = {
+    Kind.OPEN: _Parser._group,
+    Kind.FIELD: _Parser._field,
+    Kind.META: _Parser._metadata,
+    Kind.EXACT: _Parser._exact,
+    Kind.ATLEAST: _Parser._at_least,
+    Kind.LIST: _Parser._list,
+    Kind.WORD: _Parser._word,
+    Kind.PHRASE: _Parser._word,
+}

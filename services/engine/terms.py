@@ -38,6 +38,9 @@ class TermReader:
         """The term whose characters `text` stand at `inside`; raises RuleError."""
         if exact and ("*" in text or "?" in text):
             self._fail("exact: takes no wildcards; leave out the * or ?, or exact:", span.start)
+        if not exact and text.isascii() and text.replace(" ", "").isalnum():
+            plain = tuple(text.lower().split())
+            return Term(plain, False, span, plain)
         words: list[tuple[str, str]] = []
         for chunk in _CHUNK.finditer(without_placeholders(text)):
             words += self._words(chunk.group(), inside + chunk.start(), exact)

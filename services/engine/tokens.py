@@ -5,9 +5,8 @@ what a word's letters mean is `terms`'.
 """
 
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from services.engine.characters import IGNORABLE, is_hebrew_letter, is_mark
 from services.engine.errors import RuleError, shortened
@@ -16,6 +15,8 @@ from services.engine.query import MetaField, TextField
 
 class Kind(Enum):
     """What a token is."""
+
+    __hash__ = object.__hash__  # an enum's own takes Python code, and kinds are looked up a lot
 
     OPEN = auto()
     CLOSE = auto()
@@ -36,8 +37,7 @@ class Kind(Enum):
     END = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A token at `[start, end)`; `text` is the operator, name, word or quoted content.
 
     `inside` is where `text` begins in the rule.
@@ -81,6 +81,11 @@ _INVISIBLE = re.compile(f"{IGNORABLE.pattern}++")
 _OPERATOR = re.compile(r"(AND|OR|NOT)|(O?NEAR)(?:/.*)?|(ATLEAST)(?:/.*)?", re.DOTALL)
 _KINDS = {kind.name: kind for kind in (Kind.AND, Kind.OR, Kind.NOT, Kind.ATLEAST)}
 _EXACT = "exact"
+# Only what stands by itself; everything else is looked at character by character.
+_COMMON = re.compile(
+    r"""\s*(?:(?P<word>(?!O?NEAR\b|ATLEAST\b)[A-Za-z0-9]+)"""
+    r"""|(?P<phrase>"[A-Za-z0-9 ]*[A-Za-z0-9][A-Za-z0-9 ]*"))(?=[\s)]|\Z)"""
+)
 
 
 def tokens_of(query: str) -> list[Token]:
@@ -96,10 +101,24 @@ class _Lexer:
         self.tokens: list[Token] = []
 
     def run(self) -> list[Token]:
-        while self._skip_white_space():
+        while True:
+            while common := _COMMON.match(self.text, self.place):
+                self._common(common)
+            if not self._skip_white_space():
+                break
             self._next()
         self.tokens.append(Token(Kind.END, self.place, self.place))
         return self.tokens
+
+    def _common(self, found: re.Match[str]) -> None:
+        """What most of a rule is: a word or phrase of ASCII letters and digits, AND or OR."""
+        group = found.lastgroup or ""
+        self.place = found.start(group)
+        text = found[group]
+        if group == "phrase":
+            self._add(Kind.PHRASE, found.end(), text[1:-1], self.place + 1)
+        else:
+            self._add(_KINDS.get(text, Kind.WORD), found.end(), text, self.place)
 
     def _fail(self, message: str, offset: int) -> NoReturn:
         raise RuleError(message, offset, self.query)

@@ -6,6 +6,7 @@ text, a saved list, a fact about the article. Holds shapes only.
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 from services.engine.query import MetaField, TextField
 
@@ -19,11 +20,12 @@ class Scope(IntEnum):
     LEAD = 3
 
 
-SCOPES = {
-    None: Scope.ANY,
-    TextField.TITLE: Scope.TITLE,
-    TextField.BODY: Scope.BODY,
-    TextField.LEAD: Scope.LEAD,
+# Numbers, not members: their hash is much cheaper, and atoms are hashed a lot.
+SCOPES: dict[TextField | None, int] = {
+    None: Scope.ANY.value,
+    TextField.TITLE: Scope.TITLE.value,
+    TextField.BODY: Scope.BODY.value,
+    TextField.LEAD: Scope.LEAD.value,
 }
 
 
@@ -32,7 +34,7 @@ class WordAtom:
     """A folded word, or with `*` or `?` in it any word of that form."""
 
     word: str
-    scope: Scope
+    scope: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,7 @@ class PhraseAtom:
     """Two or more folded words, adjacent and in order, in one paragraph."""
 
     words: tuple[str, ...]
-    scope: Scope
+    scope: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class ListAtom:
     """Any member of a saved list."""
 
     name: str
-    scope: Scope
+    scope: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,7 @@ Fact = MetaFact | StemFact
 Atom = WordAtom | PhraseAtom | NearAtom | ListAtom | MetaFact | StemFact
 
 
-@dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(NamedTuple):
     """An atom that must (not) hold; `start` and `length` are what it was written as.
 
     A length of 0 is for what the rule does not write, such as its languages.

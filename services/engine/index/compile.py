@@ -22,7 +22,6 @@ from services.engine.index.atoms import (
     MetaFact,
     NearAtom,
     PhraseAtom,
-    Scope,
     StemFact,
     WordAtom,
 )
@@ -69,10 +68,10 @@ def compile_rule(query: Query, options: Options, cost: Cost) -> CompiledRule:
     return CompiledRule(clauses, condition.exact)
 
 
-def members_of(saved: SavedList, scope: Scope, options: Options) -> frozenset[Atom] | None:
+def members_of(saved: SavedList, scope: int, options: Options) -> frozenset[Atom] | None:
     """The atoms of which any makes the list hold; None where it takes more than that."""
     compiler = _Compiler(options, len)
-    field = next(name for name, known in SCOPES.items() if known is scope)
+    field = next(name for name, known in SCOPES.items() if known == scope)
     members: set[Atom] = set()
     for item in saved.items:
         condition = _simple(item, compiler, field)
@@ -154,23 +153,19 @@ class _Compiler:
 
     def _term(self, term: Term, scope: TextField | None, span: Span) -> _Condition:
         def literal(atom: Atom) -> Literal:
-            return Literal(atom, start=span.start, length=span.end - span.start)
+            return Literal(atom, False, span.start, span.end - span.start)
 
         where = SCOPES[scope]
         if term.exact:
-            words = tuple(map(fold, term.words))
-            atom = WordAtom(words[0], where) if len(words) == 1 else PhraseAtom(words, where)
-            return _Condition(((literal(atom),),))
-        each = [tuple(map(literal, self._word(term, n, where))) for n in range(len(term.words))]
-        plain = all(len(atoms) == 1 for atoms in each) and self._is_plain(term)
-        if len(term.words) > 1 and plain:
+            return _Condition(((literal(_atom(tuple(map(fold, term.words)), where)),),))
+        if term.plain and not (self.options.stem or self.options.clitics):
             begins_anywhere = not is_hangul(term.words[0][0])
-            phrase = PhraseAtom(term.words, where)
-            return _Condition(((literal(phrase),),), exact=begins_anywhere)
+            return _Condition(((literal(_atom(term.words, where)),),), exact=begins_anywhere)
+        each = [tuple(map(literal, self._word(term, n, where))) for n in range(len(term.words))]
         exact = len(each) == 1 and not (self._stems(term, 0) or is_hangul(term.words[0][0]))
         return _Condition(tuple(each), exact)
 
-    def _word(self, term: Term, number: int, where: Scope) -> Iterable[Atom]:
+    def _word(self, term: Term, number: int, where: int) -> Iterable[Atom]:
         word = term.words[number]
         if self._stems(term, number):
             yield StemFact(word, term.marked[number], self.options.clitics)
@@ -181,9 +176,6 @@ class _Compiler:
 
     def _stems(self, term: Term, number: int) -> bool:
         return self.options.stem and not is_pattern(term.words[number])
-
-    def _is_plain(self, term: Term) -> bool:
-        return term.plain and not self.options.stem
 
     def _near(self, node: Near, scope: TextField | None, span: Span) -> _Condition:
         operands = [self.holds(operand, scope, span) for operand in node.operands]
@@ -210,6 +202,10 @@ class _Compiler:
         atom = ListAtom(node.name, SCOPES[scope])
         literal = Literal(atom, start=span.start, length=span.end - span.start)
         return _Condition(((literal,),), exact=True)
+
+
+def _atom(words: tuple[str, ...], where: int) -> WordAtom | PhraseAtom:
+    return WordAtom(words[0], where) if len(words) == 1 else PhraseAtom(words, where)
 
 
 def _is_leaf(node: Node) -> bool:
@@ -243,7 +239,7 @@ def _negated(condition: _Condition) -> _Condition:
     if not condition.exact or len(condition.clauses) != 1:
         return _UNKNOWN
     literals = condition.clauses[0]
-    return _Condition(tuple((replace(literal, negated=True),) for literal in literals), exact=True)
+    return _Condition(tuple((literal._replace(negated=True),) for literal in literals), exact=True)
 
 
 def _joined(clauses: Iterable[Clause]) -> Clause:

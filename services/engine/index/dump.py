@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from services.engine.index.atoms import Fact, ListAtom, MetaFact, Scope, StemFact
+from services.engine.index.atoms import Fact, ListAtom, MetaFact, StemFact
 from services.engine.index.columns import Array, Column, Table
 from services.engine.index.segment import (
     BORN,
@@ -95,7 +95,7 @@ def _fill(segment: Segment, arrays: Arrays, others: Mapping[str, Any]) -> None:
     for fact, atom in others["facts"]:
         segment.know_fact(_fact(fact), atom)
     for name, scope, atom in others["lists"]:
-        segment.know_list(ListAtom(name, Scope(scope)), atom)
+        segment.know_list(ListAtom(name, scope), atom)
 
 
 def _others(index: "RuleIndex", generation: int) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def _others(index: "RuleIndex", generation: int) -> dict[str, Any]:
         "generation": generation,
         "articles": index.lexicon.frequencies.articles,
         "facts": [[_written(fact), atom] for fact, atom in segment.facts.all.items()],
-        "lists": [[one.name, one.scope, segment.atom(one)] for one in segment.lists()],
+        "lists": [[one.name, one.scope, segment.atom(one)] for one in segment.lists],
         "users": {name: sorted(users) for name, users in index.users.items()},
         "spelling_out": sorted(index.spelling_out),
     }

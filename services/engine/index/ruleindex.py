@@ -17,7 +17,7 @@ from schemas.rule import WatchRule
 from services.engine.document import Document
 from services.engine.errors import RuleError
 from services.engine.evaluate import Evaluation
-from services.engine.index.atoms import Atom, CompiledRule, ListAtom, Scope
+from services.engine.index.atoms import Atom, CompiledRule, ListAtom
 from services.engine.index.columns import Array
 from services.engine.index.compile import compile_rule, members_of
 from services.engine.index.dump import dumped, undump
@@ -68,6 +68,7 @@ class RuleIndex:
         self.users: defaultdict[str, set[str]] = defaultdict(set)
         self.spelling_out: set[str] = set()
         self._queries: OrderedDict[int, tuple[Lists, Query]] = OrderedDict()
+        self._filled: tuple[int, Lists] = (0, {})
         self._finder: Finder | None = None
         self._lock = Lock()
 
@@ -116,10 +117,13 @@ class RuleIndex:
         Those that use a list as an atom need not: what it stands for is looked up there. It
         may be rules that used a list once.
         """
+        changed = set(changed)
+        if not changed:
+            return set()
         users = {rule_id for name in changed for rule_id in self.users.get(name, ())}
         unusable = {
             saved.name
-            for saved in self.segment.lists()
+            for saved in self.segment.lists
             if saved.name not in lists or members_in(lists, saved) is None
         }
         lost = {rule_id for name in unusable for rule_id in self.users.get(name, ())}
@@ -142,7 +146,10 @@ class RuleIndex:
             self.segment.end(slot, generation)
 
     def _fill_lists(self, lists: Lists, generation: int) -> None:
-        for saved in self.segment.lists():
+        if self._filled == (len(self.segment.lists), lists):
+            return
+        self._filled = (len(self.segment.lists), lists)
+        for saved in self.segment.lists:
             members = members_in(lists, saved) if saved.name in lists else frozenset()
             self.segment.set_members(saved, members or (), generation)
 
@@ -228,7 +235,7 @@ def members_in(lists: Lists, saved: ListAtom) -> frozenset[Atom] | None:
     except RuleError:
         return None
     assert isinstance(root, SavedList)
-    return members_of(root, Scope(saved.scope), DEFAULT_OPTIONS)
+    return members_of(root, saved.scope, DEFAULT_OPTIONS)
 
 
 def _named_in(query: Query) -> set[str]:

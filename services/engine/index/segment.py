@@ -89,6 +89,8 @@ class Segment:
         self._costs = costs
         self._numbers: dict[Atom, int] = {}
         self._edge_at: dict[tuple[int, int], int] = {}
+        self.lists: list[ListAtom] = []
+        """The saved lists that rules use as atoms."""
         self.facts = Facts()
         self.atom_rows = Column(np.int32, width=8)
         self.pool = Column(np.int32)
@@ -174,6 +176,9 @@ class Segment:
         self.written.extend([_packed(literal) for literal in clause])
 
     def _hang(self, slot: int, rule: CompiledRule, numbered: list[list[int]]) -> None:
+        if len(rule.clauses) == 1:
+            self._post(slot, numbered[0], NO_GUARD)
+            return
         costs = [self._costs.of_clause(clause) for clause in rule.clauses]
         anchor = min(range(len(costs)), key=costs.__getitem__)
         guards = [
@@ -183,7 +188,10 @@ class Segment:
         ]
         guard = min(guards, key=costs.__getitem__, default=None)
         needed = NO_GUARD if guard is None else numbered[guard][0]
-        for atom in set(numbered[anchor]):
+        self._post(slot, numbered[anchor], needed)
+
+    def _post(self, slot: int, atoms: list[int], needed: int) -> None:
+        for atom in set(atoms):
             row = self.atom_rows.room[atom]
             row[POST] = self.posts.append((slot, needed, row[POST]))
 
@@ -212,6 +220,7 @@ class Segment:
                 number = self._near(one, other, within, ordered)
             case ListAtom(_, scope):
                 number = self._new_atom(scope, 0, 0)
+                self.lists.append(atom)
             case MetaFact() | StemFact():
                 number = self._new_atom(0, 0, 0)
                 self.facts.add(atom, number)
@@ -259,10 +268,6 @@ class Segment:
         row[EDGE] = place
         return place
 
-    def lists(self) -> list[ListAtom]:
-        """The saved lists that rules of this segment use."""
-        return [atom for atom in self._numbers if isinstance(atom, ListAtom)]
-
     def know_fact(self, fact: Fact, atom: int) -> None:
         """Have an atom that is there already stand for a fact."""
         self._numbers[fact] = atom
@@ -271,6 +276,7 @@ class Segment:
     def know_list(self, saved: ListAtom, atom: int) -> None:
         """Have an atom that is there already stand for a saved list."""
         self._numbers[saved] = atom
+        self.lists.append(saved)
         rows = self.edges.values
         mine = np.flatnonzero((rows[:, OWNER] == atom) & (rows[:, DIED] == FOREVER))
         wanted = set(mine.tolist())
