@@ -18,10 +18,13 @@ from schemas.rule import Severity, WatchRule
 from services.engine.document import Document
 from services.engine.errors import RuleError
 from services.engine.index.columns import Array
-from services.engine.index.finding import Found
+from services.engine.index.finding import Found, kernel_is_there
 from services.engine.index.ruleindex import Prepared, RuleIndex
 from services.engine.index.texts import RuleTexts
 from services.engine.parse import Lists
+
+KERNEL_PAYS_FROM = 1_000
+"""Rules. Below, NumPy takes a millisecond or two an article, and neither time nor memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +84,14 @@ class RuleSet:
         cls,
         rules: Iterable[WatchRule],
         lists: Lists | None = None,
-        kernel: bool | None = None,
+        kernel: bool = False,
         sample: Iterable[Article] = (),
     ) -> "RuleSet":
         """A set of these rules; raises RuleError naming the first bad one.
 
         Of several rules with one id the last counts. `lists` are the saved lists that
-        rules may name, each with its expressions. `kernel` says whether to find rules with
-        compiled code; None leaves it to their number. `sample` are articles to learn from
+        rules may name, each with its expressions. `kernel` says whether to find rules by
+        compiled code, see `would_gain`. `sample` are articles to learn from
         which words are rare: for speed alone.
         """
         index, now = RuleIndex(kernel), dict(lists or {})
@@ -104,7 +107,7 @@ class RuleSet:
         return arrays | {"saved_lists": np.frombuffer(lists.encode(), np.uint8)}
 
     @classmethod
-    def of_dump(cls, arrays: Mapping[str, Array], kernel: bool | None = None) -> "RuleSet":
+    def of_dump(cls, arrays: Mapping[str, Array], kernel: bool = False) -> "RuleSet":
         """A set that was dumped; raises whatever broken arrays make it raise."""
         index = RuleIndex.of_arrays(arrays, kernel)
         lists = {name: tuple(v) for name, v in json.loads(bytes(arrays["saved_lists"])).items()}
@@ -152,6 +155,19 @@ class RuleSet:
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.rules)
+
+    @property
+    def would_gain(self) -> bool:
+        """Whether it has so many rules that the compiled kernel pays, and does not use it."""
+        many = self._size >= KERNEL_PAYS_FROM
+        return many and not self._index.kernel and kernel_is_there()
+
+    def use_kernel(self) -> None:
+        """Find rules by the compiled kernel from now on, here and in sets derived from this.
+
+        Where `warm.load_kernel` has not run, the next article waits for it.
+        """
+        self._index.use_kernel()
 
     def find(self, article: Article) -> Found:
         """What the article meets, before anything is evaluated: for whoever counts the work."""

@@ -19,7 +19,7 @@ def rules_part(bus: Bus, rules: RulesInForce, cache_folder: Path | None) -> Part
     memory = RuleMemory(RuleCache(cache_folder) if cache_folder else None, utc_now)
 
     async def run(stop: asyncio.Event, component: Component) -> None:
-        keeping = asyncio.create_task(memory.keep(bus))
+        keeping = asyncio.gather(memory.keep(bus), rules.keep_fast())
         try:
             await until_stopped(follow_rules(bus, rules, component, memory), stop)
         finally:

@@ -13,6 +13,7 @@ import structlog
 
 from schemas.topics import WATCH_RULES
 from services.bus.port import Bus, OffsetOutOfRangeError, Record
+from services.engine.index.warm import load_kernel
 from services.engine.ruleset import RuleSet
 from services.matcher.memory import RuleMemory
 from services.matcher.reader import Generation, RuleReader
@@ -31,6 +32,7 @@ class RulesInForce:
         self._rules = RuleSet.of([])
         self._generation = 0
         self._known = asyncio.Event()
+        self._news = asyncio.Event()
 
     @property
     def generation(self) -> int:
@@ -42,12 +44,32 @@ class RulesInForce:
         await self._known.wait()
         return self._rules
 
+    async def keep_fast(self) -> None:
+        """Load the compiled kernel when the rules are so many that it pays; until cancelled.
+
+        They are matched without it meanwhile: it may have to be compiled first. Where that
+        fails they go on being matched without it.
+        """
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            if not self._rules.would_gain:
+                continue
+            try:
+                await asyncio.to_thread(load_kernel)
+            except Exception as error:
+                log.warning("rules are matched without compiled code", error=repr(error))
+                return
+            self._rules.use_kernel()
+            log.info("rules are matched by compiled code", rules=len(self._rules))
+
     def put_in_force(self, rules: RuleSet, generation: int) -> None:
         """Replace the rules by a whole newer generation."""
         self._rules, self._generation = rules, generation
         self._metrics.rules_active.set(len(rules))
         self._metrics.rules_generation.set(generation)
         self._known.set()
+        self._news.set()
 
 
 async def follow_rules(

@@ -102,7 +102,7 @@ def kernel_is_there() -> bool:
 
 
 def open_kernel(lexicon: Lexicon, segment: Segment) -> Finder:
-    """The compiled finder; takes a second, and many more where it was never compiled."""
+    """The compiled finder; may have to compile at its first article, see `warm`."""
     from services.engine.index.compiled import KernelFinder  # noqa: PLC0415 - loads numba
 
     return KernelFinder(lexicon, segment)

@@ -25,7 +25,6 @@ from services.engine.index.finding import (
     Finder,
     Found,
     NumpyFinder,
-    kernel_is_there,
     literals_that_hold,
     open_kernel,
 )
@@ -36,9 +35,6 @@ from services.engine.index.texts import RuleTexts
 from services.engine.options import DEFAULT_OPTIONS, Options
 from services.engine.parse import Lists, parse
 from services.engine.query import Query, SavedList, children_of, walk
-
-KERNEL_PAYS_FROM = 1_000
-"""Rules. Below, NumPy takes a millisecond or two an article, and no time to load."""
 
 _REMEMBERED_QUERIES = 4_096
 
@@ -58,7 +54,7 @@ class Prepared:
 class RuleIndex:
     """Rules of all generations since it was opened. Changes are not to run side by side."""
 
-    def __init__(self, kernel: bool | None = None) -> None:
+    def __init__(self, kernel: bool = False) -> None:
         self.kernel = kernel
         self.lexicon = Lexicon()
         self._costs = Costs(self.lexicon.frequencies, self.lexicon.numbers)
@@ -73,7 +69,7 @@ class RuleIndex:
         self._lock = Lock()
 
     @classmethod
-    def of_arrays(cls, arrays: Mapping[str, Array], kernel: bool | None = None) -> "RuleIndex":
+    def of_arrays(cls, arrays: Mapping[str, Array], kernel: bool = False) -> "RuleIndex":
         """An index as it was dumped; the arrays may be mapped from files, copy-on-write."""
         index = cls(kernel)
         undump(index, arrays)
@@ -180,11 +176,14 @@ class RuleIndex:
         """The rules that an article meets or may meet."""
         return self._opened().find(article, generation)
 
+    def use_kernel(self) -> None:
+        """Find by the compiled kernel from the next article on."""
+        self.kernel = True
+        self._finder = None
+
     def _opened(self) -> Finder:
-        many = self.segment.slots >= KERNEL_PAYS_FROM if self.kernel is None else self.kernel
-        if self._finder is None or (isinstance(self._finder, NumpyFinder) and many):
-            use_kernel = many and kernel_is_there()
-            opened = open_kernel if use_kernel else NumpyFinder
+        if self._finder is None:
+            opened = open_kernel if self.kernel else NumpyFinder
             self._finder = opened(self.lexicon, self.segment)
         return self._finder
 
