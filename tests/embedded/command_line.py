@@ -27,4 +27,5 @@ def an_empty_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 def typed(*arguments: object, **env: str) -> Result:
     """What a command says."""
-    return CliRunner().invoke(app, [str(argument) for argument in arguments], env=env)
+    # The width of the terminal that the tests were started in is not the command's business.
+    return CliRunner().invoke(app, [str(a) for a in arguments], env={"COLUMNS": None, **env})
