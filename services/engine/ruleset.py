@@ -27,6 +27,10 @@ KERNEL_PAYS_FROM = 1_000
 """Rules. Below, NumPy takes a millisecond or two an article, and neither time nor memory."""
 
 
+WASTE_ALLOWED = 20_000
+"""Slots of rules that were changed or removed."""
+
+
 @dataclass(frozen=True, slots=True)
 class RuleFailure:
     """A rule that broke on an article; `error` is what it raised."""
@@ -99,6 +103,15 @@ class RuleSet:
             index.find(article, 0)
         index.change((_prepared(index, rule, now) for rule in rules), (), now)
         return cls(index, now, len(index.slots(index.generation)))
+
+    @property
+    def is_wasteful(self) -> bool:
+        """Whether rules that are not there any more take as much room as those that are."""
+        return self._index.wasted > max(self._size, WASTE_ALLOWED)
+
+    def compacted(self) -> "RuleSet":
+        """The same set without what is not needed any more. Reading and dumping may go on."""
+        return self.of_dump(self.dump(), self._index.kernel)
 
     def dump(self) -> dict[str, Array]:
         """The set as plain arrays by name, for `of_dump`. May run beside everything else."""

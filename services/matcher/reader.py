@@ -136,6 +136,10 @@ class RuleReader:
         self._generation = manifest.generation
         return Generation(self._set, self._lists, manifest, place)
 
+    def go_on_with(self, same: Generation) -> None:
+        """The same rules in another set: changes are made to that from now on."""
+        self._set = same.rules
+
     @property
     def is_amid(self) -> bool:
         """Whether something was read behind the newest manifest."""

@@ -7,7 +7,7 @@ Nothing is matched before the first.
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -119,8 +119,17 @@ class _Follower:
                 if batch is not None:
                     reader.read(batch)
                 else:
-                    self._settle(reader, reader.whole())
+                    whole = reader.whole()
+                    self._settle(reader, whole)
+                    if whole is not None and whole.rules.is_wasteful:
+                        await self._compact(reader, whole)
         raise AssertionError("a follower never ends by itself")
+
+    async def _compact(self, reader: RuleReader, whole: Generation) -> None:
+        """Win back the room of rules that are gone. Articles are matched meanwhile."""
+        compacted = replace(whole, rules=await asyncio.to_thread(whole.rules.compacted))
+        reader.go_on_with(compacted)
+        self._put(compacted, is_amid=reader.is_amid)
 
     def _batches(
         self, remembered: Remembered | None

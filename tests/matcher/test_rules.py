@@ -10,6 +10,7 @@ from schemas.rule import RulesManifest, TermList, WatchRule
 from schemas.topics import WATCH_RULES
 from services.bus.port import Outgoing, Record
 from services.bus.sqlite import SqliteBus, open_bus
+from services.engine import ruleset
 from services.matcher.memory import RuleMemory
 from services.matcher.reader import RuleReader
 from services.matcher.rules import RulesInForce, follow_rules
@@ -262,3 +263,22 @@ async def test_a_half_generation_leaves_the_one_before_in_force_and_is_visible(
     await send(bus, [manifest(4, 2)])
     await matcher.until_generation(4)
     await matcher.until_told("rules: ready")
+
+
+async def test_room_of_rules_that_changed_is_won_back_while_they_are_in_force(
+    bus: SqliteBus, matcher: Matcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ruleset, "WASTE_ALLOWED", 5)
+    for generation in range(1, 12):
+        changed = rule("a", f"ferry OR word{generation}", version=generation)
+        await send(bus, [changed, rule("b"), manifest(generation, 2)])
+        await matcher.until_generation(generation)
+
+    async def compact() -> bool:
+        return not (await matcher.in_force.current()).is_wasteful
+
+    await until(compact, "the rules in force are compacted")
+    await send(bus, [rule("c"), manifest(12, 3)])
+    await matcher.until_generation(12)
+    rules = await matcher.in_force.current()
+    assert {match.rule_id for match in rules.match(article()).matches} == {"a", "b", "c"}

@@ -1,6 +1,8 @@
 """A rule index as plain arrays, to be written to files and mapped again.
 
-What is taken is as of one generation; arrays are copied, so that the index may go on.
+What is taken is as of one generation; arrays are copied, so that the index may go on. Rules
+that are not there any more are left out, so this is also how their room is won back. Atoms
+stay, for other rules may name them again.
 """
 
 import json
@@ -35,11 +37,13 @@ def dumped(index: "RuleIndex", generation: int) -> dict[str, Array]:
     """The rules as of a generation, with what finds them."""
     segment = index.segment
     rules = _as_of(segment.rules, generation)
+    living = rules[:, DIED] == FOREVER
+    begins = np.append(rules[:, PROGRAM], segment.literals.size)
     atoms = segment.atom_rows.values.copy()
-    posts = _posts_in_order(atoms, segment.posts.values, rules)
-    after_the_last = np.zeros((1, 4), np.int32)
-    after_the_last[0, PROGRAM] = segment.literals.size
-    hashes, order = index.texts.sorted_hashes()
+    posts = _posts_in_order(atoms, segment.posts.values, living)
+    blob, ends = index.texts.blob(), index.texts.ends.values
+    text_bounds = np.append(0, ends)
+    hashes, order = index.texts.sorted_hashes(living)
     return {
         "atoms": atoms,
         "pool": segment.pool.values.copy(),
@@ -47,11 +51,11 @@ def dumped(index: "RuleIndex", generation: int) -> dict[str, Array]:
         "pairs": segment.pairs.rows.copy(),
         "posts": posts,
         "edges": _as_of(segment.edges, generation),
-        "rules": np.concatenate([rules, after_the_last]),
-        "literals": segment.literals.values.copy(),
-        "written": segment.written.values.copy(),
-        "texts": np.frombuffer(index.texts.blob(), np.uint8),
-        "text_ends": index.texts.ends.values.copy(),
+        "rules": _renumbered(rules[living], np.diff(begins)[living]),
+        "literals": _kept(segment.literals.values, begins, living),
+        "written": _kept(segment.written.values, begins, living),
+        "texts": _kept(np.frombuffer(blob, np.uint8), text_bounds, living),
+        "text_ends": np.cumsum(np.diff(text_bounds)[living]),
         "id_hashes": hashes,
         "id_order": order,
         "words": _bytes("\n".join(index.lexicon.words())),
@@ -119,8 +123,29 @@ def _as_of(column: Column, generation: int) -> Array:
     return rows
 
 
-def _posts_in_order(atoms: Array, posts: Array, rules: Array) -> Array:
-    """The postings of living rules, those of one atom side by side; `atoms` point to them."""
+def _renumbered(rules: Array, lengths: Array) -> Array:
+    """The rows of rules whose programs stand side by side, and the row behind the last."""
+    ends = np.cumsum(lengths)
+    rows = np.zeros((len(rules) + 1, 4), np.int32)
+    rows[:-1] = rules
+    rows[1:, PROGRAM] = ends
+    rows[0, PROGRAM] = 0
+    return rows
+
+
+def _kept(values: Array, bounds: Array, living: Array) -> Array:
+    """The values of living slots; those of slot n lie between bounds n and n + 1."""
+    changes = np.flatnonzero(np.diff(np.concatenate([[False], living, [False]]).astype(np.int8)))
+    runs = bounds[changes].reshape(-1, 2)
+    pieces = [values[begin:end] for begin, end in runs.tolist()]
+    return np.concatenate(pieces) if pieces else values[:0].copy()
+
+
+def _posts_in_order(atoms: Array, posts: Array, living: Array) -> Array:
+    """The postings of living rules by their new slots, those of one atom side by side.
+
+    `atoms` come to point to them.
+    """
     owners = np.full(len(posts), -1, np.int32)
     holders = np.flatnonzero(atoms[:, POST] >= 0)
     at = atoms[holders, POST]
@@ -128,9 +153,10 @@ def _posts_in_order(atoms: Array, posts: Array, rules: Array) -> Array:
         owners[at] = holders
         following = posts[at, NEXT_POST]
         holders, at = holders[following >= 0], following[following >= 0]
-    living = np.flatnonzero((owners >= 0) & (rules[posts[:, SLOT], DIED] == FOREVER))
-    order = living[np.lexsort((posts[living, SLOT], owners[living]))]
+    wanted = np.flatnonzero((owners >= 0) & living[posts[:, SLOT]])
+    order = wanted[np.lexsort((posts[wanted, SLOT], owners[wanted]))]
     kept = posts[order]
+    kept[:, SLOT] = (np.cumsum(living) - 1)[kept[:, SLOT]]
     kept_owners = owners[order]
     last = np.append(kept_owners[1:] != kept_owners[:-1], True)[: len(kept)]
     kept[:, NEXT_POST] = np.where(last, -1, np.arange(1, len(kept) + 1))

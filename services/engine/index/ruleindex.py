@@ -61,6 +61,8 @@ class RuleIndex:
         self.segment = Segment(self.lexicon, self._costs)
         self.texts = RuleTexts()
         self.generation = 0
+        self.wasted = 0
+        """How many slots are of rules that are not there any more."""
         self.users: defaultdict[str, set[str]] = defaultdict(set)
         self.spelling_out: set[str] = set()
         self._queries: OrderedDict[int, tuple[Lists, Query]] = OrderedDict()
@@ -140,6 +142,7 @@ class RuleIndex:
             slot = self.slot_of(rule_id, generation)  # entered twice in one change
         if slot is not None:
             self.segment.end(slot, generation)
+            self.wasted += 1
 
     def _fill_lists(self, lists: Lists, generation: int) -> None:
         if self._filled == (len(self.segment.lists), lists):
@@ -173,8 +176,9 @@ class RuleIndex:
     # --- matching
 
     def find(self, article: Article, generation: int) -> Found:
-        """The rules that an article meets or may meet."""
-        return self._opened().find(article, generation)
+        """The rules that an article meets or may meet. A change waits meanwhile."""
+        with self._lock:
+            return self._opened().find(article, generation)
 
     def use_kernel(self) -> None:
         """Find by the compiled kernel from the next article on."""
