@@ -88,7 +88,7 @@ def _has_source(article: Article, value: str) -> bool:
     if value in (_plain(article.feed_id), _plain(article.source)):
         return True
     host, domain = _host(article.url or ""), _punycode(_PORT.sub("", value))
-    return host == domain or host.endswith(f".{domain}")
+    return domain != "" and (host == domain or host.endswith(f".{domain}"))
 
 
 def spellings_of_source(value: str) -> set[str]:

@@ -111,6 +111,11 @@ def test_an_address_without_a_host_is_of_no_domain(url: str) -> None:
     assert not does_match("source:coast.example", article(url=url))
 
 
+@pytest.mark.parametrize("url", [None, "https://coast.example"])
+def test_a_port_alone_names_no_source(url: str | None) -> None:
+    assert not does_match('source:":80"', article(url=url))
+
+
 @pytest.mark.parametrize(
     ("value", "url"),
     [
