@@ -4,7 +4,7 @@ Decides the meaning of every node. `lead` of an article without a body is its su
 the field a node is looked for in comes from above (`scope`).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -135,15 +135,27 @@ class Evaluation:
 
     def _hits_of_items(self, node: SavedList, scope: _Scope) -> tuple[Hit, ...]:
         held = [item for item in node.items if self.holds(item, scope)]
-        hits = {hit for item in held for clause in self.clauses(item, scope) for hit in clause.hits}
-        return tuple(sorted(hits, key=lambda hit: (list(ArticleField).index(hit.field), hit.start)))
+        return in_order(
+            hit for item in held for clause in self.clauses(item, scope) for hit in clause.hits
+        )
 
     def _hits(self, found: Mapping[ArticleField, Sequence[Place]]) -> tuple[Hit, ...]:
-        return tuple(self._hit(field, place) for field, places in found.items() for place in places)
+        return in_order(
+            self._hit(field, place) for field, places in found.items() for place in places
+        )
 
     def _hit(self, field: ArticleField, place: Place) -> Hit:
         words = self.document.texts[field].words
         return Hit(field=field, start=words[place[0]].start, end=words[place[1]].end)
+
+
+def in_order(hits: Iterable[Hit]) -> tuple[Hit, ...]:
+    """Each place once, in the order of the text: one character may hold several words."""
+    given = tuple(hits)
+    if len(given) < 2:
+        return given
+    distinct = {(hit.field is not ArticleField.TITLE, hit.start, hit.end): hit for hit in given}
+    return tuple(distinct[key] for key in sorted(distinct))
 
 
 def _is_leaf(node: Node) -> bool:

@@ -12,7 +12,7 @@ from schemas.article import Article
 from schemas.matches import ArticleField, Hit
 from services.engine.checks import has_occurrences
 from services.engine.document import Document, Found
-from services.engine.evaluate import Evaluation
+from services.engine.evaluate import Evaluation, in_order
 from services.engine.metadata import article_language
 from services.engine.options import DEFAULT_OPTIONS, Options
 from services.engine.places import Place, count_apart
@@ -194,7 +194,9 @@ class _Explainer:
                 found = self.evaluation.found(node.child, node.name)
             case _:
                 return ()
-        return tuple(self._hit(field, place) for field, places in found.items() for place in places)
+        return in_order(
+            self._hit(field, place) for field, places in found.items() for place in places
+        )
 
     def _hit(self, field: ArticleField, place: Place) -> Hit:
         words = self.evaluation.document.texts[field].words

@@ -141,6 +141,9 @@ class _Compiler:
                 return _necessary(self.holds(child, scope, written))
             case InField(name, child):
                 return self.fails(child, name, written)
+            case SavedList(items=items) if members_of(node, SCOPES[scope], self.options) is None:
+                # An item may be a NOT: then the list asks for something where it fails.
+                return _necessary(_all(self.fails(item, scope, written) for item in items))
             case _:
                 return _negated(self.holds(node, scope, written))
 

@@ -16,7 +16,7 @@ from schemas.matches import ArticleField, Clause, Hit
 from schemas.rule import WatchRule
 from services.engine.document import Document
 from services.engine.errors import RuleError
-from services.engine.evaluate import Evaluation
+from services.engine.evaluate import Evaluation, in_order
 from services.engine.index.atoms import Atom, CompiledRule, ListAtom
 from services.engine.index.columns import Array
 from services.engine.index.compile import compile_rule, members_of
@@ -131,9 +131,8 @@ class RuleIndex:
         rule_id = prepared.rule.rule_id
         for name in prepared.lists:
             self.users[name].add(rule_id)
-        if prepared.shares_lists:
-            self.spelling_out.discard(rule_id)
-        else:
+        if not prepared.shares_lists:
+            # Kept when a later version shares them: an earlier one may be dumped yet.
             self.spelling_out.add(rule_id)
 
     def _end(self, rule_id: str, generation: int) -> None:
@@ -211,7 +210,7 @@ class RuleIndex:
             if start < end:
                 by_span.setdefault((start, end), []).extend(hits.get(literal, ()))
         return tuple(
-            Clause.model_construct(clause=query[start:end], hits=_in_order(found_hits))
+            Clause.model_construct(clause=query[start:end], hits=in_order(found_hits))
             for (start, end), found_hits in by_span.items()
         )
 
@@ -257,10 +256,3 @@ def _named_in(query: Query) -> set[str]:
 def _shared_in(compiled: CompiledRule) -> set[str]:
     literals = [literal for clause in compiled.clauses for literal in clause]
     return {one.atom.name for one in literals if isinstance(one.atom, ListAtom)}
-
-
-def _in_order(hits: list[Hit]) -> tuple[Hit, ...]:
-    if len(hits) < 2:
-        return tuple(hits)
-    distinct = {(hit.field is not ArticleField.TITLE, hit.start, hit.end): hit for hit in hits}
-    return tuple(distinct[key] for key in sorted(distinct))
