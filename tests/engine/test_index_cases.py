@@ -64,3 +64,11 @@ def test_a_character_that_holds_several_words_is_shown_once(query: str, text: st
 
 def test_no_place_is_shown_twice() -> None:
     assert evidence_of("ン", article("㍇ x")) == {"ン": ["㍇"]}
+
+
+@pytest.mark.parametrize("kernel", [False, True])
+@pytest.mark.parametrize("query", ["port NEAR/9 of", '"of port" ONEAR/3 "of port"'])
+def test_two_common_words_of_a_book_do_not_cost_their_product(kernel: bool, query: str) -> None:
+    told = article("port of " * 60_000)
+    found = RuleSet.of([rule(query)], kernel=kernel).find(told)
+    assert len(found.decided) == 1

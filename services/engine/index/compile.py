@@ -143,7 +143,7 @@ class _Compiler:
                 return self.fails(child, name, written)
             case SavedList(items=items) if members_of(node, SCOPES[scope], self.options) is None:
                 # An item may be a NOT: then the list asks for something where it fails.
-                return _necessary(_all(self.fails(item, scope, written) for item in items))
+                return _all(self.fails(item, scope, written) for item in items)
             case _:
                 return _negated(self.holds(node, scope, written))
 

@@ -59,6 +59,8 @@ class NumpyFinder:
         self._segment = segment
 
     def find(self, article: Article, generation: int) -> "NumpyFound":
+        if self._lexicon.is_full:
+            self._lexicon.forget()
         reading = read(Document(article), self._lexicon)
         facts = self._segment.facts.of(article)
         atoms = reference.find_atoms(reading, self._lexicon, self._segment, facts, generation)

@@ -134,15 +134,34 @@ def _near(
 ) -> list[tuple[int, int]]:
     """The occurrences of both that are near one of the other."""
     a, b = np.array(ones), np.array(others)
-    gap_on = b[None, :, 0] - a[:, None, 1] - 1  # a stands before b
-    gap_back = a[:, None, 0] - b[None, :, 1] - 1
-    near = (gap_on >= 0) & (gap_on <= within)
+    near_a, near_b = _reach_on(a, b, within, paragraphs), _reach_back(b, a, within, paragraphs)
     if not ordered:
-        near |= (gap_back >= 0) & (gap_back <= within)
-    near &= paragraphs[a[:, None, 0]] == paragraphs[b[None, :, 0]]
-    kept = [ones[i] for i in np.flatnonzero(near.any(axis=1))]
-    kept += [others[i] for i in np.flatnonzero(near.any(axis=0))]
+        near_a |= _reach_back(a, b, within, paragraphs)
+        near_b |= _reach_on(b, a, within, paragraphs)
+    kept = [ones[i] for i in np.flatnonzero(near_a)] + [others[i] for i in np.flatnonzero(near_b)]
     return sorted(set(kept))
+
+
+# Occurrences of a word or phrase are in order and of one length: the nearest one decides, and
+# two very common words do not cost their product.
+
+
+def _reach_on(places: Array, partners: Array, within: int, paragraphs: Array) -> Array:
+    """Which places have a partner near behind them."""
+    nearest = np.searchsorted(partners[:, 0], places[:, 1], side="right")
+    partner = partners[np.minimum(nearest, len(partners) - 1), 0]
+    near = (nearest < len(partners)) & (partner - places[:, 1] - 1 <= within)
+    result: Array = near & (paragraphs[partner] == paragraphs[places[:, 1]])
+    return result
+
+
+def _reach_back(places: Array, partners: Array, within: int, paragraphs: Array) -> Array:
+    """Which places have a partner near before them."""
+    nearest = np.searchsorted(partners[:, 1], places[:, 0], side="left") - 1
+    partner = partners[np.maximum(nearest, 0), 1]
+    near = (nearest >= 0) & (places[:, 0] - partner - 1 <= within)
+    result: Array = near & (paragraphs[partner] == paragraphs[places[:, 0]])
+    return result
 
 
 def find_rules(found: Occurrences, segment: Segment, generation: int) -> tuple[Array, Array, int]:
