@@ -14,6 +14,7 @@ from services.engine.index.lexicon import SEED, Lexicon
 from services.engine.index.reading import Reading
 from services.engine.sentences import has_text
 
+_TOKENS = 4096
 _UNKNOWN_AT_ONCE = 4096
 _LAST_CLASSED = 0x20000
 
@@ -26,7 +27,7 @@ class Reader:
         self._unknown: Array = np.zeros((_UNKNOWN_AT_ONCE, 3), np.int64)
         self._marks: Array = np.zeros(0, np.uint32)
         self._mark = 0
-        self._make(4096)
+        self._make(_TOKENS)
 
     def _make(self, room: int) -> None:
         self._tokens = tuple(np.zeros(room, np.int32) for _ in range(4))
