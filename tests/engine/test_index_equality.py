@@ -14,7 +14,7 @@ from services.engine.ruleset import RuleSet
 from tests.engine.index_strategies import ARTICLES, LISTS, MANY, rules_of
 from tests.engine.oracle import proofs_one_by_one
 
-_SETTINGS = settings(derandomize=True, max_examples=300, deadline=None, database=None)
+_SETTINGS = settings(derandomize=True, max_examples=150, deadline=None, database=None)
 
 
 def _proofs(rules: RuleSet, told: Article) -> dict[str, tuple[Clause, ...]]:

@@ -24,19 +24,19 @@ from services.engine.ruleset import RuleSet
 from tests.engine.index_strategies import (
     ARTICLES,
     LISTS,
-    OPTIONS,
+    MANY,
     OTHER_LISTS,
-    QUERIES,
     is_usable,
 )
 from tests.engine.newsroom import rule as rule_of
 from tests.engine.oracle import proofs_one_by_one
 
 _SETTINGS = settings(
-    derandomize=True, max_examples=120, stateful_step_count=15, deadline=None, database=None
+    derandomize=True, max_examples=70, stateful_step_count=15, deadline=None, database=None
 )
-_GIVEN = st.lists(st.tuples(st.integers(0, 9), QUERIES, OPTIONS), max_size=4)
+_NUMBERS = st.permutations(range(16))
 _KEPT_VIEWS = 2
+_Given = Sequence[tuple[str, Options]]
 
 
 class _View(NamedTuple):
@@ -67,17 +67,18 @@ def _proofs(rules: RuleSet, told: Article) -> dict[str, tuple[Clause, ...]]:
 class Histories(RuleBasedStateMachine):
     """Changes of a set of rules; views of earlier generations are kept and asked, too."""
 
-    @initialize(given=_GIVEN)
-    def begin(self, given: list[tuple[int, str, Options]]) -> None:
+    @initialize(given=MANY, numbers=_NUMBERS)
+    def begin(self, given: _Given, numbers: Sequence[int]) -> None:
         self.version = 1
-        rules = {one.rule_id: one for one in self._made(given, LISTS)}
+        rules = {one.rule_id: one for one in self._made(given, numbers, LISTS)}
         sets = [RuleSet.of(rules.values(), LISTS, kernel=kernel) for kernel in (False, True)]
         self.view = _View(rules, LISTS, sets)
         self.earlier: list[_View] = []
 
-    def _made(self, given: list[tuple[int, str, Options]], lists: Lists) -> list[WatchRule]:
+    def _made(self, given: _Given, numbers: Sequence[int], lists: Lists) -> list[WatchRule]:
         made = [
-            rule_of(query, f"r{number}", self.version, options) for number, query, options in given
+            rule_of(query, f"r{number}", self.version, options)
+            for number, (query, options) in zip(numbers, given, strict=False)
         ]
         return [one for one in made if is_usable(one, lists)]
 
@@ -95,16 +96,18 @@ class Histories(RuleBasedStateMachine):
         self.view = _View(rules, now, sets)
         self.view.check_rules()
 
-    @rule(given=_GIVEN, removed=st.sets(st.integers(0, 9), max_size=2))
-    def change(self, given: list[tuple[int, str, Options]], removed: set[int]) -> None:
+    @rule(given=MANY, numbers=_NUMBERS, removed=st.sets(st.integers(0, 15), max_size=2))
+    def change(self, given: _Given, numbers: Sequence[int], removed: set[int]) -> None:
         self.version += 1
-        self._change(self._made(given, self.view.lists), {f"r{number}" for number in removed})
+        self._change(
+            self._made(given, numbers, self.view.lists), {f"r{number}" for number in removed}
+        )
 
     @rule(lists=OTHER_LISTS)
     def change_lists(self, lists: Lists) -> None:
         self._change([], set(), lists)
 
-    @rule(number=st.integers(0, 9))
+    @rule(number=st.integers(0, 15))
     def bring_back(self, number: int) -> None:
         """A rule is given as it was in an earlier view, whatever became of it."""
         for view in self.earlier[:1]:
@@ -112,10 +115,10 @@ class Histories(RuleBasedStateMachine):
                 self._change([one], set())
 
     @precondition(lambda self: self.earlier)
-    @rule(given=_GIVEN)
-    def change_an_earlier_view(self, given: list[tuple[int, str, Options]]) -> None:
+    @rule(given=MANY, numbers=_NUMBERS)
+    def change_an_earlier_view(self, given: _Given, numbers: Sequence[int]) -> None:
         self.view, self.earlier = self.earlier[0], [self.view]
-        self.change(given, set())
+        self.change(given, numbers, set())
 
     @rule()
     def dump_and_load(self) -> None:
