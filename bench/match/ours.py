@@ -48,4 +48,5 @@ class Ours:
     def load(cls, folder: Path) -> "Ours":
         """What `save` wrote, mapped into memory."""
         rules, _ = set_files.load(folder)
+        rules.use_kernel()
         return cls(rules)
