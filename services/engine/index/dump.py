@@ -7,7 +7,7 @@ stay, for other rules may name them again.
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -33,34 +33,75 @@ Arrays = Mapping[str, Array]
 """Arrays by name; a name is fit for a file."""
 
 
-def dumped(index: "RuleIndex", generation: int) -> dict[str, Array]:
-    """The rules as of a generation, with what finds them."""
+class Snapshot(NamedTuple):
+    """What an index holds as of a generation. Only what changes in place is a copy."""
+
+    rules: Array
+    atoms: Array
+    edges: Array
+    pairs: Array
+    word_first: Array
+    pool: Array
+    posts: Array
+    literals: Array
+    written: Array
+    texts: tuple[memoryview, bytes]
+    text_ends: Array
+    hashes: Array
+    words: list[str]
+    word_counts: Array
+    others: str
+
+
+def taken(index: "RuleIndex", generation: int) -> Snapshot:
+    """Take a snapshot; nothing may change meanwhile."""
     segment = index.segment
-    rules = _as_of(segment.rules, generation)
+    return Snapshot(
+        rules=_as_of(segment.rules, generation),
+        atoms=segment.atom_rows.values.copy(),
+        edges=_as_of(segment.edges, generation),
+        pairs=segment.pairs.rows.copy(),
+        word_first=segment.word_first.values.copy(),
+        pool=segment.pool.values,
+        posts=segment.posts.values,
+        literals=segment.literals.values,
+        written=segment.written.values,
+        texts=index.texts.blobs(),
+        text_ends=index.texts.ends.values,
+        hashes=index.texts.hashes(),
+        words=index.lexicon.words(),
+        word_counts=index.lexicon.frequencies.counts.values.copy(),
+        others=json.dumps(_others(index, generation)),
+    )
+
+
+def dumped(snapshot: Snapshot) -> dict[str, Array]:
+    """A snapshot as arrays, without rules that are not there."""
+    rules, atoms = snapshot.rules, snapshot.atoms
     living = rules[:, DIED] == FOREVER
-    begins = np.append(rules[:, PROGRAM], segment.literals.size)
-    atoms = segment.atom_rows.values.copy()
-    posts = _posts_in_order(atoms, segment.posts.values, living)
-    blob, ends = index.texts.blob(), index.texts.ends.values
-    text_bounds = np.append(0, ends)
-    hashes, order = index.texts.sorted_hashes(living)
+    begins = np.append(rules[:, PROGRAM], len(snapshot.literals))
+    posts = _posts_in_order(atoms, snapshot.posts, living)
+    opened, added = (np.frombuffer(blob, np.uint8) for blob in snapshot.texts)
+    bounds = np.append(0, snapshot.text_ends)
+    hashes = snapshot.hashes[living]
+    order = np.argsort(hashes, kind="stable").astype(np.int32)
     return {
         "atoms": atoms,
-        "pool": segment.pool.values.copy(),
-        "word_first": segment.word_first.values.copy(),
-        "pairs": segment.pairs.rows.copy(),
+        "pool": snapshot.pool.copy(),
+        "word_first": snapshot.word_first,
+        "pairs": snapshot.pairs,
         "posts": posts,
-        "edges": _as_of(segment.edges, generation),
+        "edges": snapshot.edges,
         "rules": _renumbered(rules[living], np.diff(begins)[living]),
-        "literals": _kept(segment.literals.values, begins, living),
-        "written": _kept(segment.written.values, begins, living),
-        "texts": _kept(np.frombuffer(blob, np.uint8), text_bounds, living),
-        "text_ends": np.cumsum(np.diff(text_bounds)[living]),
-        "id_hashes": hashes,
+        "literals": _kept(snapshot.literals, begins, living),
+        "written": _kept(snapshot.written, begins, living),
+        "texts": _kept(np.concatenate([opened, added]), bounds, living),
+        "text_ends": np.cumsum(np.diff(bounds)[living]),
+        "id_hashes": hashes[order],
         "id_order": order,
-        "words": _bytes("\n".join(index.lexicon.words())),
-        "word_counts": index.lexicon.frequencies.counts.values.copy(),
-        "others": _bytes(json.dumps(_others(index, generation))),
+        "words": _bytes("\n".join(snapshot.words)),
+        "word_counts": snapshot.word_counts,
+        "others": _bytes(snapshot.others),
     }
 
 

@@ -20,7 +20,7 @@ from services.engine.evaluate import Evaluation, in_order
 from services.engine.index.atoms import Atom, CompiledRule, ListAtom
 from services.engine.index.columns import Array
 from services.engine.index.compile import compile_rule, members_of
-from services.engine.index.dump import dumped, undump
+from services.engine.index.dump import dumped, taken, undump
 from services.engine.index.finding import (
     Finder,
     Found,
@@ -78,9 +78,10 @@ class RuleIndex:
         return index
 
     def dump(self, generation: int) -> dict[str, Array]:
-        """Everything as of a generation. A change waits meanwhile."""
+        """Everything as of a generation."""
         with self._lock:
-            return dumped(self, generation)
+            snapshot = taken(self, generation)
+        return dumped(snapshot)
 
     def prepare(self, rule: WatchRule, lists: Lists) -> Prepared:
         """Read a rule; raises RuleError."""

@@ -91,21 +91,16 @@ class RuleTexts:
             return bytes(self._opened[start:end])
         return bytes(self._added[start - opened : end - opened])
 
-    def sorted_hashes(self, living: Array) -> tuple[Array, Array]:
-        """For saving: the hashes of the ids of living slots in order, and the slot of each.
-
-        Slots are counted anew, from 0, among those that live.
-        """
+    def hashes(self) -> Array:
+        """For saving: the hash of the id at each slot."""
         opened = len(self._hashes)
         hashes = np.concatenate([np.empty(opened, np.uint64), self._later_hashes.values])
         hashes[self._order] = self._hashes
-        hashes = hashes[living]
-        order = np.argsort(hashes, kind="stable").astype(np.int32)
-        return hashes[order], order
+        return hashes
 
-    def blob(self) -> bytes:
-        """For saving: all rules."""
-        return bytes(self._opened) + bytes(self._added)
+    def blobs(self) -> tuple[memoryview, bytes]:
+        """For saving: all rules, in two parts."""
+        return self._opened, bytes(self._added)
 
 
 def encoded(rule: WatchRule) -> bytes:
