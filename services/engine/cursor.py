@@ -34,6 +34,13 @@ class Cursor:
         """Whether the next token is one of these."""
         return self.now.kind in kinds
 
+    def is_single(self, *ends: Kind) -> bool:
+        """Whether the next token is a word or phrase with one of `ends` right behind it."""
+        kind = self._tokens[self._index].kind
+        if kind is not Kind.WORD and kind is not Kind.PHRASE:
+            return False
+        return self._tokens[self._index + 1].kind in ends
+
     def at_not_near(self) -> bool:
         """Whether NOT NEAR stands here: two tokens, one operator."""
         return self.at(Kind.NOT) and self._tokens[self._index + 1].kind is Kind.NEAR

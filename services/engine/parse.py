@@ -79,6 +79,8 @@ class _Parser:
         return children[0] if len(children) == 1 else Or(tuple(children), self._cursor.since(start))
 
     def _and(self) -> Node:
+        if self._cursor.is_single(*_ENDS):  # most of a long rule, and quicker said than parsed
+            return self._word()
         start = self._cursor.start
         children = [self._not()]
         while not self._cursor.at(*_ENDS):

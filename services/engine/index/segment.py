@@ -215,7 +215,8 @@ class Segment:
             case PhraseAtom(words, scope):
                 numbers = [self._lexicon.asked_for(word) for word in words]
                 number = self._new_atom(scope, self.pool.extend(numbers), len(words))
-                self._find_by_pair(number, numbers, self._costs.rarest_pair(words))
+                at = self._costs.rarest_pair(words) if len(words) > 2 else 0
+                self._find_by_pair(number, numbers, at)
             case NearAtom(one, other, within, ordered):
                 number = self._near(one, other, within, ordered)
             case ListAtom(_, scope):
