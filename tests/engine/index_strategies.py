@@ -70,6 +70,7 @@ _ITEMS = [
 ]
 LISTS: Lists = {
     "places": ["port", "zürich", '"dock strike"', "dock*"],
+    "single": ["port", "dock*", "ميناء"],
     "mixed": ["port AND ferry", "strike"],
     "nested": ["@places", "ferry OR us"],
     "unless": ["NOT port", "ferry"],
@@ -80,7 +81,7 @@ LISTS: Lists = {
 def _term(random: Random) -> str:
     kind = random.random()
     if kind < 0.15:
-        return random.choice(["@places", "@nested"])
+        return random.choice(["@places", "@nested", "@single"])
     return random.choice(_PLAIN if kind < 0.7 else _SPECIAL)
 
 

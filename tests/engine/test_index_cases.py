@@ -72,3 +72,10 @@ def test_two_common_words_of_a_book_do_not_cost_their_product(kernel: bool, quer
     told = article("port of " * 60_000)
     found = RuleSet.of([rule(query)], kernel=kernel).find(told)
     assert len(found.decided) == 1
+
+
+def test_a_phrase_is_not_completed_by_what_is_no_text() -> None:
+    for query in ('"the port strike"', '"port strike of the"'):
+        for text in ("port strike", "strike of the", "port strike of"):
+            assert not _assert_alike(query, article(text))
+            assert not _assert_alike(query, article("", title=text))

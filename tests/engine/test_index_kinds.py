@@ -40,6 +40,7 @@ _NODES = [
         "@mixed",
         "@nested",
         "@unless",
+        "@single",
         "@exactly",
         "@places NEAR/1 ferry",
         "@places NEAR/0 @places",
@@ -74,7 +75,7 @@ _AROUND = [
 ]
 _OPTIONS = [
     Options(),
-    Options(stem=True),
+    Options(clitics=True),
     Options(frozenset({"en", "ar"}), stem=True, clitics=True),
 ]
 _TEXTS = [
@@ -106,6 +107,7 @@ _TEXTS = [
     ),
     *(
         "port port port",
+        "ferry port ferry x port",
         "3.5 ports",
         "Zürich docks. Port ferry",
         "ferry x dock x port",
