@@ -97,3 +97,13 @@ def test_what_was_forgotten_is_learnt_again() -> None:
     assert set(lexicon.numbers) == {"walked"}
     _assert_reads_alike(reader, lexicon, article())
     assert lexicon.numbers["walked"] == asked_for
+
+
+def test_a_pattern_that_comes_after_forgetting_knows_the_words_of_rules() -> None:
+    lexicon = Lexicon()
+    known = lexicon.asked_for("dockers")
+    lexicon.number("docks")
+    lexicon.forget()
+    pattern = lexicon.asked_for("dock*")
+    assert lexicon.patterns_of(known) == [pattern]
+    assert lexicon.patterns_of(lexicon.number("docks")) == [pattern]
