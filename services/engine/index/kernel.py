@@ -3,6 +3,9 @@
 Compiled by numba on first use and kept beside this file. Does exactly what `reading.read`
 and `reference` do; tests hold them together. Nothing here decides what a word or a rule
 means: uncommon pieces of text are handed back to the analyser, see `lexicon`.
+
+All in one file: numba throws away what it has kept of a function when that function's file
+changes, and no other. So the numbers that come from `segment` are written here a second time.
 """
 
 import numpy as np
@@ -29,6 +32,17 @@ from services.engine.index.segment import (
     SIBLING,
     SLOT,
 )
+
+_COMPILED_FOR = {
+    "columns of atoms": (SCOPE, SIBLING, POOL, LENGTH, PAIR, POST, NEAR, EDGE) == (*range(8),),
+    "columns of postings": (SLOT, GUARD, NEXT_POST) == (0, 1, 2),
+    "columns of edges": (OWNER, NEXT_EDGE, BORN, DIED) == (0, 1, 2, 3),
+    "columns of rules": (PROGRAM, FLAGS, BORN, DIED) == (0, 1, 2, 3),
+    "flags": (EXACT, ANCHOR_DECIDES) == (1, 2),
+}
+for _what, _is_so in _COMPILED_FOR.items():
+    if not _is_so:
+        raise ImportError(f"the {_what} in segment.py have changed; change them here, too")
 
 # What a character is between pieces of text; see `classes`.
 PLAIN, BREAK, SPACE, COMMA, UNSEEN = 0, 1, 2, 3, 4
