@@ -34,7 +34,7 @@ from services.engine.index.segment import (
 )
 
 _COMPILED_FOR = {
-    "columns of atoms": (SCOPE, SIBLING, POOL, LENGTH, PAIR, POST, NEAR, EDGE) == (*range(8),),
+    "columns of atoms": (*range(8),) == (SCOPE, SIBLING, POOL, LENGTH, PAIR, POST, NEAR, EDGE),
     "columns of postings": (SLOT, GUARD, NEXT_POST) == (0, 1, 2),
     "columns of edges": (OWNER, NEXT_EDGE, BORN, DIED) == (0, 1, 2, 3),
     "columns of rules": (PROGRAM, FLAGS, BORN, DIED) == (0, 1, 2, 3),
