@@ -6,6 +6,8 @@ from itertools import count
 import pytest
 
 from services.engine import ruleset
+from services.engine.index import compile as compiling
+from services.engine.index.segment import Segment
 from services.engine.ruleset import RuleSet
 from tests.engine.newsroom import article, rule
 
@@ -66,3 +68,45 @@ def test_room_of_rules_that_are_gone_is_won_back(monkeypatch: pytest.MonkeyPatch
     again = compacted.changed([rule("ferry", "two", 99)], (), {"ports": ["absent"]})
     assert [match.rule_id for match in again.match(article()).matches] == ["one"]
     assert sizes["texts"] < 200 and sizes["rules"] == 4 * 4 * 4
+
+
+@pytest.mark.parametrize("kernel", [False, True])
+@pytest.mark.parametrize("broken", ["_hang", "_write", "_add_atom"])
+def test_a_change_that_breaks_half_way_has_changed_nothing(
+    kernel: bool, broken: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lists = {"ports": ["karvala", "lind"]}
+    old = RuleSet.of([rule("karvala union", "one"), rule("@ports", "two")], lists, kernel=kernel)
+    before = old.match(article())
+    calls = count(1)
+    whole = getattr(Segment, broken)
+
+    def break_at_the_second(self: Segment, *arguments: object) -> object:
+        if next(calls) == 2:
+            raise ZeroDivisionError
+        return whole(self, *arguments)
+
+    changes = [
+        rule("dockers tuesday", "three"),
+        rule('"walked out" absent wages', "one", 2),
+        rule("ferry", "two", 2),
+    ]
+    with monkeypatch.context() as patch:
+        patch.setattr(Segment, broken, break_at_the_second)
+        with pytest.raises(ZeroDivisionError):
+            old.changed(changes, ["two"])
+    assert old.match(article()) == before
+    assert dict(old.rules) == {"one": rule("karvala union", "one"), "two": rule("@ports", "two")}
+    new = old.changed([*changes, rule("wages", "four")], [])
+    assert [match.rule_id for match in new.match(article()).matches] == ["three", "four"]
+    assert old.match(article()) == before
+    assert new.compacted().match(article()) == new.match(article())
+
+
+def test_a_rule_with_nothing_to_hang_on_is_tried_on_every_article(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(compiling._Compiler, "holds", lambda *_: compiling._UNKNOWN)
+    rules = RuleSet.of([rule("karvala", "one"), rule("ferry", "two")])
+    assert [match.rule_id for match in rules.match(article()).matches] == ["one"]
+    assert [match.rule_id for match in rules.compacted().match(article()).matches] == ["one"]

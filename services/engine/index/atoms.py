@@ -83,8 +83,13 @@ class StemFact:
     clitics: bool
 
 
-Fact = MetaFact | StemFact
-Atom = WordAtom | PhraseAtom | NearAtom | ListAtom | MetaFact | StemFact
+@dataclass(frozen=True, slots=True)
+class AnyArticle:
+    """Holds of every article: what a rule hangs on that has nothing else to hang on."""
+
+
+Fact = MetaFact | StemFact | AnyArticle
+Atom = WordAtom | PhraseAtom | NearAtom | ListAtom | Fact
 
 
 class Literal(NamedTuple):

@@ -14,6 +14,7 @@ from services.engine.clitics import with_clitics
 from services.engine.folding import fold
 from services.engine.index.atoms import (
     SCOPES,
+    AnyArticle,
     Atom,
     Clause,
     CompiledRule,
@@ -65,6 +66,9 @@ def compile_rule(query: Query, options: Options, cost: Cost) -> CompiledRule:
     condition = _Compiler(options, cost).holds(query.root, None, None)
     languages = tuple(Literal(MetaFact(MetaField.LANG, code)) for code in sorted(options.languages))
     clauses = (*condition.clauses, languages) if languages else condition.clauses
+    if all(any(literal.negated for literal in clause) for clause in clauses):
+        # No rule is true of nothing, so this should not be. It costs time, and no alert.
+        clauses = (*clauses, (Literal(AnyArticle()),))
     return CompiledRule(clauses, condition.exact)
 
 

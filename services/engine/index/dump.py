@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from services.engine.index.atoms import Fact, ListAtom, MetaFact, StemFact
+from services.engine.index.atoms import AnyArticle, Fact, ListAtom, MetaFact, StemFact
 from services.engine.index.columns import Array, Column, Table
 from services.engine.index.segment import (
     BORN,
@@ -210,10 +210,14 @@ def _posts_in_order(atoms: Array, posts: Array, living: Array) -> Array:
 def _written(fact: Fact) -> list[Any]:
     if isinstance(fact, MetaFact):
         return [fact.field.value, fact.value]
+    if isinstance(fact, AnyArticle):
+        return []
     return [fact.word, fact.marked, fact.clitics]
 
 
 def _fact(written: list[Any]) -> Fact:
+    if not written:
+        return AnyArticle()
     if len(written) == 2:
         return MetaFact(MetaField(written[0]), written[1])
     return StemFact(*written)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from schemas.article import Article
 from services.engine.clitics import with_clitics
 from services.engine.document import Document
-from services.engine.index.atoms import Fact, MetaFact, StemFact
+from services.engine.index.atoms import AnyArticle, Fact, MetaFact, StemFact
 from services.engine.metadata import (
     article_language,
     has_value,
@@ -30,6 +30,7 @@ class Facts:
         self._sources: dict[str, list[_Asked]] = {}
         self._first_words: dict[tuple[MetaField, str], list[_Asked]] = {}
         self._others: list[_Asked] = []
+        self._always: list[int] = []
         self._stems: list[tuple[StemFact, int]] = []
         self._spellings: dict[str, list[int]] = {}
         self._by_stem: dict[str, dict[str, list[int]]] = {}
@@ -55,6 +56,8 @@ class Facts:
                 self._first_words.setdefault((field, first), []).append((fact, atom))
             case MetaFact():
                 self._others.append((fact, atom))
+            case AnyArticle():
+                self._always.append(atom)
 
     def of(self, article: Article) -> list[int]:
         """The atoms whose facts hold of `article`."""
@@ -63,6 +66,7 @@ class Facts:
             for fact, atom in self._candidates(article)
             if has_value(article, fact.field, fact.value)
         }
+        found.update(self._always)
         if self._stems:
             found.update(self._with_stems(article))
         return sorted(found)

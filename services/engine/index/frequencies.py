@@ -7,9 +7,9 @@ import numpy as np
 
 from services.engine.common_words import COMMON_WORDS
 from services.engine.index.atoms import (
+    AnyArticle,
     Atom,
     Clause,
-    ListAtom,
     MetaFact,
     NearAtom,
     PhraseAtom,
@@ -78,10 +78,10 @@ class Costs:
                 return 0.2 * min(self.of_atom(one), self.of_atom(other))
             case MetaFact(field):
                 return _SHARE_OF_META[field]
-            case ListAtom():
-                return 0.1
+            case AnyArticle():
+                return 1.0
             case _:
-                return 0.05
+                return 0.1
 
     def rarest_pair(self, words: tuple[str, ...]) -> int:
         """Where in a phrase the two adjacent words stand that are rarest together."""

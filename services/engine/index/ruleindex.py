@@ -93,9 +93,23 @@ class RuleIndex:
     # --- changes
 
     def change(self, upserts: Iterable[Prepared], removed: Iterable[str], lists: Lists) -> int:
-        """Enter a change and put it in force; its generation."""
+        """Enter a change and put it in force; its generation.
+
+        Whatever it raises, nothing has changed then.
+        """
         with self._lock:
-            return self._change(upserts, removed, lists)
+            try:
+                return self._change(upserts, removed, lists)
+            except BaseException:
+                self._undo()
+                raise
+
+    def _undo(self) -> None:
+        """Forget a change that was begun; what it wrote stays and is never in force."""
+        self.segment.undo(self.texts.slots, self.generation + 1)
+        while self.texts.slots < self.segment.slots:
+            self.texts.add_nothing()
+        self._filled = (0, {})
 
     def _change(self, upserts: Iterable[Prepared], removed: Iterable[str], lists: Lists) -> int:
         generation = self.generation + 1

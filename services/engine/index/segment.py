@@ -11,6 +11,7 @@ from typing import NamedTuple, assert_never
 import numpy as np
 
 from services.engine.index.atoms import (
+    AnyArticle,
     Atom,
     Clause,
     CompiledRule,
@@ -161,6 +162,19 @@ class Segment:
         self.rules.append((self.literals.size, 0, 0, 0))
         self.rules.size -= 1
 
+    def undo(self, slots: int, generation: int) -> None:
+        """Have nothing of `generation` come true; slots are used up to `slots` at least."""
+        for rows in (self.rules.values, self.edges.values):
+            rows[rows[:, DIED] == generation, DIED] = FOREVER
+            begun = rows[:, BORN] == generation
+            rows[begun, BORN] = rows[begun, DIED] = 0
+        # The first of these has the literals of a rule that was half written.
+        begin = int(self.rules.room[self.slots, PROGRAM])
+        while begin < self.literals.size or self.slots < slots:
+            self.rules.append((begin, 0, 0, 0))
+            self._end_program()
+            begin = self.literals.size
+
     def end(self, slot: int, generation: int) -> None:
         """The rule at `slot` is not there any more from `generation` on."""
         self.rules.room[slot, DIED] = generation
@@ -222,7 +236,7 @@ class Segment:
             case ListAtom(_, scope):
                 number = self._new_atom(scope, 0, 0)
                 self.lists.append(atom)
-            case MetaFact() | StemFact():
+            case MetaFact() | StemFact() | AnyArticle():
                 number = self._new_atom(0, 0, 0)
                 self.facts.add(atom, number)
             case _:

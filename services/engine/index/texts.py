@@ -43,6 +43,16 @@ class RuleTexts:
         self._later_hashes.append(_hash(rule.rule_id))
         self._later.setdefault(rule.rule_id, []).append(slot)
 
+    @property
+    def slots(self) -> int:
+        """How many slots there are."""
+        return self.ends.size
+
+    def add_nothing(self) -> None:
+        """Append a slot without a rule."""
+        self.ends.append(len(self._opened) + len(self._added))
+        self._later_hashes.append(0)
+
     def slots_of(self, rule_id: str) -> list[int]:
         """The slots of every version of a rule, the newest first."""
         later = self._later.get(rule_id, [])
