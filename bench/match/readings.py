@@ -19,8 +19,10 @@ _GAP = 1_000
 _LETTER = r"[^\W\d_]"
 _MARK = "[\u0300-\u036f\u00ad\u200d\u200c\ufe0f]"
 # Unicode's MidLetter, MidNum, MidNumLet and ExtendNumLet, as far as news has them.
+# What may be shown as a picture is a word by itself, the sign of copyright too.
+_PICTURE = "[©®‼⁉™ℹ\u2194-\u21aa\u231a-\u23ff\u25aa-\u27bf\U0001f000-\U0001faff]"
 _LUCENE_WORD = re.compile(
-    rf"(?:\w{_MARK}*|(?<={_LETTER})[:·.'’‘․](?={_LETTER})|(?<=\d)[,;.'’‘․](?=\d))+"
+    rf"{_PICTURE}|(?:\w{_MARK}*|(?<={_LETTER})[:·.'’‘․](?={_LETTER})|(?<=\d)[,;.'’‘․](?=\d))+"
 )
 
 
@@ -67,9 +69,9 @@ def lucene_reading(text: Text) -> Reading:
 
 
 def lucene_words(text: str) -> list[str]:
-    """The words that hold a letter or digit."""
+    """The words that hold a letter or digit, and pictures."""
     found = (match.group() for match in _LUCENE_WORD.finditer(text))
-    return [word.lower() for word in found if any(map(str.isalnum, word))]
+    return [word.lower() for word in found if word.strip("_")]
 
 
 def our_words(text: str) -> list[str]:

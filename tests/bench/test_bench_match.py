@@ -147,6 +147,7 @@ DIFFERENCES: list[tuple[str, Node, bool, str]] = [
     ("See example.com now.", Word("example"), True, "point between letters"),
     ("It has 2,000 seats.", Word("2000"), True, "number"),
     ("From user:name here.", Word("user"), True, "colon"),
+    ("Copyright © 2018.", Phrase(("copyright", "2018")), True, "other characters"),
     ("In a café here.", Word("cafe"), True, "accents"),
     ("In Café's shop at example.com:", All((Word("cafe"), Word("example"))), True, "several"),
     ("One café alone.", Near("café", "café", 5), False, "one word"),
