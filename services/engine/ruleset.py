@@ -140,20 +140,18 @@ class RuleSet:
         now = self._lists if lists is None else dict(lists)
         given = {rule.rule_id: rule for rule in upserts}
         gone = {rule_id for rule_id in removed if rule_id in self}
-        renewed = self._index.touched_by(_renewed(self._lists, now), now) - gone - given.keys()
-        stale = [self.rules[rule_id] for rule_id in sorted(renewed) if rule_id in self]
-        changing = (*stale, *self._new(given, now))
-        prepared = [_prepared(self._index, rule, now) for rule in changing]
-        size = len(self) - len(gone - given.keys()) + sum(i not in self for i in given)
+        touched = self._index.touched_by(_renewed(self._lists, now), now)
+        stale = (self.rules[i] for i in sorted(touched - gone - given.keys()) if i in self)
+        slots = {i: self._index.slot_of(i, self._generation) for i in given}
+        new = (
+            rule
+            for rule_id, rule in given.items()
+            if rule_id in touched or not self._index.stands_at(slots[rule_id], rule)
+        )
+        prepared = [_prepared(self._index, rule, now) for rule in (*stale, *new)]
+        size = len(self) - len(gone - given.keys()) + sum(s is None for s in slots.values())
         self._index.change(prepared, gone - given.keys(), now)
         return type(self)(self._index, now, size)
-
-    def _new(self, given: Mapping[str, WatchRule], lists: Lists) -> Iterator[WatchRule]:
-        """Those of `given` that are not here already, word for word."""
-        touched = self._index.touched_by(_renewed(self._lists, lists), lists)
-        for rule_id, rule in given.items():
-            if rule_id in touched or self.rules.get(rule_id) != rule:
-                yield rule
 
     @property
     def rules(self) -> Mapping[str, WatchRule]:
@@ -258,6 +256,10 @@ class _Rules(Mapping[str, WatchRule]):
         if slot is None:
             raise KeyError(rule_id)
         return self._index.texts.rule(slot)
+
+    def __contains__(self, rule_id: object) -> bool:
+        known = isinstance(rule_id, str)
+        return known and self._index.slot_of(str(rule_id), self._generation) is not None
 
     def __iter__(self) -> Iterator[str]:
         return map(self._index.texts.rule_id, self._index.slots(self._generation))

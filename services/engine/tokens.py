@@ -83,8 +83,8 @@ _KINDS = {kind.name: kind for kind in (Kind.AND, Kind.OR, Kind.NOT, Kind.ATLEAST
 _EXACT = "exact"
 # Only what stands by itself; everything else is looked at character by character.
 _COMMON = re.compile(
-    r"""\s*(?:(?P<word>(?!O?NEAR\b|ATLEAST\b)[A-Za-z0-9]+)"""
-    r"""|(?P<phrase>"[A-Za-z0-9 ]*[A-Za-z0-9][A-Za-z0-9 ]*"))(?=[\s)]|\Z)"""
+    r"""\s*(?:((?!O?NEAR\b|ATLEAST\b)[A-Za-z0-9]+)"""
+    r"""|("[A-Za-z0-9 ]*[A-Za-z0-9][A-Za-z0-9 ]*"))(?=[\s)]|\Z)"""
 )
 
 
@@ -102,23 +102,25 @@ class _Lexer:
 
     def run(self) -> list[Token]:
         while True:
-            while common := _COMMON.match(self.text, self.place):
-                self._common(common)
+            self._common()
             if not self._skip_white_space():
                 break
             self._next()
         self.tokens.append(Token(Kind.END, self.place, self.place))
         return self.tokens
 
-    def _common(self, found: re.Match[str]) -> None:
-        """What most of a rule is: a word or phrase of ASCII letters and digits, AND or OR."""
-        group = found.lastgroup or ""
-        self.place = found.start(group)
-        text = found[group]
-        if group == "phrase":
-            self._add(Kind.PHRASE, found.end(), text[1:-1], self.place + 1)
-        else:
-            self._add(_KINDS.get(text, Kind.WORD), found.end(), text, self.place)
+    def _common(self) -> None:
+        """What most of a rule is: words and phrases of ASCII letters and digits, AND and OR."""
+        text, tokens = self.text, self.tokens
+        while found := _COMMON.match(text, self.place):
+            word = found[1]
+            if word is not None:
+                start, end = found.span(1)
+                tokens.append(Token(_KINDS.get(word, Kind.WORD), start, end, word, start))
+            else:
+                start, end = found.span(2)
+                tokens.append(Token(Kind.PHRASE, start, end, text[start + 1 : end - 1], start + 1))
+            self.place = end
 
     def _fail(self, message: str, offset: int) -> NoReturn:
         raise RuleError(message, offset, self.query)

@@ -39,8 +39,8 @@ class Column:
         self.size = place + 1
         return place
 
-    def extend(self, values: Sequence[int] | Array) -> int:
-        """Add values; the place of the first."""
+    def extend(self, values: Sequence[int] | Sequence[Sequence[int]] | Array) -> int:
+        """Add values, or rows; the place of the first."""
         place, end = self.size, self.size + len(values)
         if end > len(self.room):
             self._grow(end)
@@ -81,16 +81,18 @@ class Table:
         """The number of `key`; -1 if it has none."""
         return int(self.rows[self._place(key), 1]) - 1
 
-    def set(self, key: int, number: int) -> None:
-        """Give `key` a number."""
+    def set(self, key: int, number: int) -> int:
+        """Give `key` a number; the one it had before, -1 for none."""
         place = self._place(key)
-        if self.rows[place, 1] == 0:
+        before = int(self.rows[place, 1]) - 1
+        if before < 0:
             if 2 * (self.size + 1) > len(self.rows):
                 used = self.rows[self.rows[:, 1] > 0]
                 self.rows = tabled(used[:, 0], used[:, 1] - 1)
                 place = self._place(key)
             self.size += 1
         self.rows[place] = (signed(key), number + 1)
+        return before
 
     def _place(self, key: int) -> int:
         mask = len(self.rows) - 1

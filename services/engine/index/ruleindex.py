@@ -87,6 +87,8 @@ class RuleIndex:
         """Read a rule; raises RuleError."""
         query = parse(rule.query, lists)
         compiled = compile_rule(query, Options.of_rule(rule), self._costs.of_clause)
+        if "@" not in rule.query:
+            return Prepared(rule, compiled, frozenset(), True)
         used = {node.name for node in walk(query.root) if isinstance(node, SavedList)}
         return Prepared(rule, compiled, frozenset(used), _named_in(query) <= _shared_in(compiled))
 
@@ -174,6 +176,10 @@ class RuleIndex:
             if self.is_alive(slot, generation):
                 return slot
         return None
+
+    def stands_at(self, slot: int | None, rule: WatchRule) -> bool:
+        """Whether this very rule, word for word, is at a slot."""
+        return slot is not None and self.texts.holds(slot, rule)
 
     def is_alive(self, slot: int, generation: int) -> bool:
         """Whether the rule at a slot is there as of a generation."""

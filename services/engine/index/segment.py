@@ -205,9 +205,10 @@ class Segment:
         self._post(slot, numbered[anchor], needed)
 
     def _post(self, slot: int, atoms: list[int], needed: int) -> None:
-        for atom in set(atoms):
-            row = self.atom_rows.room[atom]
-            row[POST] = self.posts.append((slot, needed, row[POST]))
+        rows, first = self.atom_rows.room, self.posts.size
+        distinct = list(dict.fromkeys(atoms))
+        self.posts.extend([(slot, needed, int(rows[atom, POST])) for atom in distinct])
+        rows[distinct, POST] = range(first, first + len(distinct))
 
     # --- atoms
 
@@ -249,8 +250,7 @@ class Segment:
     def _find_by_pair(self, atom: int, numbers: list[int], at: int) -> None:
         key = pair_key(numbers[at], numbers[at + 1])
         row = self.atom_rows.room[atom]
-        row[PAIR], row[SIBLING] = at, self.pairs.get(key)
-        self.pairs.set(key, atom)
+        row[PAIR], row[SIBLING] = at, self.pairs.set(key, atom)
 
     def _near(
         self, one: WordAtom | PhraseAtom, other: WordAtom | PhraseAtom, within: int, ordered: bool

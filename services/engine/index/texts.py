@@ -65,7 +65,12 @@ class RuleTexts:
         while place < len(self._hashes) and self._hashes[place] == wanted:
             slots.append(int(self._order[place]))
             place += 1
-        return [slot for slot in reversed(slots) if self.rule_id(slot) == rule_id]
+        begin = (json.dumps(rule_id, ensure_ascii=False) + ",").encode("utf-8", "surrogatepass")
+        return [slot for slot in reversed(slots) if self._bytes(slot).startswith(begin, 1)]
+
+    def holds(self, slot: int, rule: WatchRule) -> bool:
+        """Whether this very rule stands at a slot."""
+        return self._bytes(slot) == encoded(rule)
 
     def fields(self, slot: int) -> list[Any]:
         """Id, version, query, name, severity, tags, languages, stem, clitics."""
