@@ -58,7 +58,7 @@ class Term:
     """Whether each word must stand in the text exactly as it stands here."""
 
     def __post_init__(self) -> None:
-        plain = not self.exact and not any(map(is_pattern, self.words))
+        plain = not self.exact and not is_pattern("".join(self.words))
         object.__setattr__(self, "plain", plain)
         if not self.marked or self.marked == self.words:
             object.__setattr__(self, "marked", self.words)

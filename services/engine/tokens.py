@@ -96,7 +96,9 @@ def tokens_of(query: str) -> list[Token]:
 class _Lexer:
     def __init__(self, query: str) -> None:
         self.query = query
-        self.text = _LOOSE.sub(_blanks, query.translate(_ASCII_FORMS))
+        self.text = query
+        if not query.isascii():  # where there is nothing invisible, and no other form
+            self.text = _LOOSE.sub(_blanks, query.translate(_ASCII_FORMS))
         self.place = 0
         self.tokens: list[Token] = []
 
