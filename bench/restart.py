@@ -31,6 +31,7 @@ from services.runtime.metrics import Metrics
 
 _CHANGED = 100
 _AT_ONCE = 5_000
+_ANNOUNCED = 1
 _TOLD = '{"seconds"'
 _ROOT = Path(__file__).parents[1]
 
@@ -41,21 +42,24 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--rules", type=int, default=100_000)
     count = parser.parse_args(arguments).rules
     with TemporaryDirectory() as folder:
-        asyncio.run(
-            _announce(Path(folder), _rules(count), RulesManifest(generation=1, rules=count))
-        )
+        asyncio.run(_announce(Path(folder), _rules(count), _manifest(1, count)))
         first = _started(folder)
         changed = (
             rule.model_copy(update={"version": 2, "query": f"{rule.query} OR changed"})
             for rule in islice(_rules(count), _CHANGED)
         )
-        asyncio.run(_announce(Path(folder), changed, RulesManifest(generation=2, rules=count)))
+        asyncio.run(_announce(Path(folder), changed, _manifest(2, count)))
         again = _started(folder)
         size = sum(path.stat().st_size for path in Path(folder, "cache").rglob("*.npy"))
     print(f"{count:,} rules, {_CHANGED} of them changed before the second start")
     print(f"  first start, no cache          {first['seconds']:8.1f} s")
     print(f"  second start, from the cache   {again['seconds']:8.1f} s")
     print(f"  the cache                      {size / 1e6:8.1f} MB")
+
+
+def _manifest(generation: int, count: int) -> RulesManifest:
+    # Of one announcement, so that the cache may be read on from.
+    return RulesManifest(generation=generation, rules=count, announcement=_ANNOUNCED)
 
 
 def _rules(count: int) -> Iterator[WatchRule]:
