@@ -34,7 +34,7 @@ class Cursor:
         """Whether the next token is one of these."""
         return self.now.kind in kinds
 
-    def is_single(self, *ends: Kind) -> bool:
+    def is_single(self, ends: frozenset[Kind]) -> bool:
         """Whether the next token is a word or phrase with one of `ends` right behind it."""
         kind = self._tokens[self._index].kind
         if kind is not Kind.WORD and kind is not Kind.PHRASE:

@@ -74,12 +74,13 @@ class _Parser:
         children = [self._and()]
         while self._cursor.at(Kind.OR):
             operator = self._cursor.take()
-            self._need_right_side(operator)
+            if not self._cursor.is_single(_ENDS):
+                self._need_right_side(operator)
             children.append(self._and())
         return children[0] if len(children) == 1 else Or(tuple(children), self._cursor.since(start))
 
     def _and(self) -> Node:
-        if self._cursor.is_single(*_ENDS):  # most of a long rule, and quicker said than parsed
+        if self._cursor.is_single(_ENDS):  # most of a long rule, and quicker said than parsed
             return self._word()
         start = self._cursor.start
         children = [self._not()]

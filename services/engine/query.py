@@ -60,7 +60,7 @@ class Term:
     def __post_init__(self) -> None:
         plain = not self.exact and not is_pattern("".join(self.words))
         object.__setattr__(self, "plain", plain)
-        if not self.marked or self.marked == self.words:
+        if self.marked is not self.words and self.marked in ((), self.words):
             object.__setattr__(self, "marked", self.words)
 
 

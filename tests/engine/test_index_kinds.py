@@ -136,7 +136,7 @@ def _articles() -> list[Article]:
     return told + [article_of(Random(seed)) for seed in range(8)]
 
 
-@pytest.mark.parametrize("options", _OPTIONS, ids=str)
+@pytest.mark.parametrize("options", _OPTIONS, ids=("plain", "clitics", "everything"))
 def test_each_kind_of_node_in_each_kind_of_node(options: Options) -> None:
     rules = _rules(options)
     sets = [RuleSet.of(rules, LISTS, kernel=kernel) for kernel in (False, True)]
