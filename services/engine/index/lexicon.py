@@ -51,7 +51,7 @@ class Lexicon:
         self.frequencies = Frequencies()
         self._learnt = 0
         self._words = Table()
-        self._patterns: dict[str, list[str]] = {}
+        self._patterns: dict[str, list[tuple[str, str]]] = {}
         self._by_stem: dict[str, list[str]] = {}
         self._extra_first = Column(np.int32)
         self._extra_pattern = Column(np.int32)
@@ -125,14 +125,14 @@ class Lexicon:
             self._enter_pattern(word, number)
         elif len(word) >= _STEM:
             self._by_stem.setdefault(word[:_STEM], []).append(word)
-            for pattern in self._patterns.get(word[:_STEM], ()):
-                if word.startswith(literal_prefix(pattern)) and matches(pattern, word):
+            for prefix, pattern in self._patterns.get(word[:_STEM], ()):
+                if word.startswith(prefix) and matches(pattern, word):
                     self._stands_for(number, self.numbers[pattern])
         return number
 
     def _enter_pattern(self, pattern: str, number: int) -> None:
         prefix = literal_prefix(pattern)
-        self._patterns.setdefault(prefix[:_STEM], []).append(pattern)
+        self._patterns.setdefault(prefix[:_STEM], []).append((prefix, pattern))
         for word in self._by_stem.get(prefix[:_STEM], ()):
             if word.startswith(prefix) and matches(pattern, word):
                 self._stands_for(self.numbers[word], number)
