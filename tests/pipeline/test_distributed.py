@@ -75,6 +75,8 @@ async def test_every_process_is_scraped_and_every_query_has_data(
         await timeline.expect("Troops")
         await prometheus.until("increase(wirewatch_deliveries_total{outcome='delivered'}[1m]) > 0")
         await prometheus.until("increase(wirewatch_articles_total[1m]) > 0")
+        await prometheus.until("increase(wirewatch_matches_total[1m]) > 0")
+        await prometheus.until("increase(wirewatch_articles_matched_total[1m]) > 0")
         here = {n: e for n, e in QUERIES.items() if not any(part in e for part in NOT_HERE)}
         empty = [
             name
