@@ -64,6 +64,10 @@ class Article(Message):
     )
     first_seen_at: UtcDatetime = Field(description="when the article was first seen")
     seen_at: UtcDatetime = Field(description="when this revision was seen")
+    late: bool = Field(
+        default=False,
+        description="dated long before it appeared in its feed: matched, but raises no alert",
+    )
 
 
 def revision_of(title: str, body: str, summary: str) -> str:

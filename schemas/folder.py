@@ -6,6 +6,7 @@ on which line a mistake stands is `services.config`'s business.
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -118,13 +119,40 @@ class SecretRef(Written):
         return self
 
 
+class BasicAuth(Written):
+    """A user name and a password, as HTTP's basic authentication sends them."""
+
+    username: str = Field(min_length=1, max_length=200, pattern=r"^[^:\x00-\x1f\x7f]+$")
+    password: SecretRef
+
+
 class FeedSpec(Written):
     """A feed of `feeds.yaml`."""
 
     id: Id
     url: HttpUrl
     name: str | None = Field(default=None, min_length=1, max_length=200)
-    full_text: Literal["auto", "always", "never"] = "auto"
+    full_text: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="whether an article's page is read: auto: where the feed's own text is short",
+    )
+    late: Literal["quiet", "alert"] = Field(
+        default="quiet",
+        description="whether an entry dated over a week before the feed's last poll alerts",
+    )
+    headers: Mapping[str, str | SecretRef] = Field(
+        default={}, description="sent with every request for the feed, to its own host only"
+    )
+    basic: BasicAuth | None = Field(default=None, description="for the feed's own host only")
+    token: SecretRef | None = Field(
+        default=None, description="sent as Authorization: Bearer, to the feed's own host only"
+    )
+    query: Mapping[str, SecretRef] = Field(
+        default={}, description="parameters added to the URL, for keys that have to stand there"
+    )
+    proxy: HttpUrl | SecretRef | None = Field(
+        default=None, description="an HTTP proxy for this feed and its articles"
+    )
 
 
 class RuleTest(Written):

@@ -12,11 +12,12 @@ from services.bus.port import Bus
 from services.poller.counted import start_at_zero
 from services.poller.fetch import FEED_LIMITS, PAGE_LIMITS, FetchLimits
 from services.poller.pages import TextWorkers
-from services.poller.poll import FeedPoller, PollingPolicy, Surroundings
+from services.poller.poll import FeedPoller
 from services.poller.reading import PageReader
 from services.poller.schedule import Policy
 from services.poller.session import new_session
 from services.poller.sharing import Share
+from services.poller.surroundings import PollingPolicy, Surroundings
 from services.poller.worker import Limits, PollingWorker
 from services.runtime.clock import utc_now
 from services.runtime.metrics import Metrics

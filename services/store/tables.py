@@ -107,6 +107,23 @@ pollers = Table(
     Column("seen_at", UtcDateTime, nullable=False),
 )
 
+# Which poller polls which share of the hosts: a share is one of a fixed number of slots.
+poll_leases = Table(
+    "poll_leases",
+    metadata,
+    Column("slot", Integer, primary_key=True, autoincrement=False),
+    Column("poller_id", String(16), nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+)
+
+# Hosts that asked for a pause (429, 503): nothing is fetched from them before `until`.
+host_pauses = Table(
+    "host_pauses",
+    metadata,
+    Column("host", String(255), primary_key=True),
+    Column("until", UtcDateTime, nullable=False),
+)
+
 # Every identity an entry was ever known by; see services.poller.identity.
 seen_entries = Table(
     "seen_entries",
@@ -119,6 +136,61 @@ seen_entries = Table(
     Column("last_seen_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("feed_id", "alias"),
     Index(None, "feed_id", "last_seen_at"),
+)
+
+# The titles of entries: whether a feed was re-identified, and whether a line of a page is
+# the headline of another article.
+entry_titles = Table(
+    "entry_titles",
+    metadata,
+    Column("title", String(32), nullable=False),  # a hash of the normalised title
+    Column("feed_id", String(80), nullable=False),
+    Column("article_id", String(32), nullable=False),
+    Column("last_seen_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("title", "feed_id", "article_id"),
+    Index(None, "feed_id", "last_seen_at"),
+)
+
+# Short lines of article pages, to find those that a host repeats on many of them.
+page_lines = Table(
+    "page_lines",
+    metadata,
+    Column("host", String(255), nullable=False),
+    Column("line", String(32), nullable=False),  # a hash of the line
+    Column("article_id", String(32), nullable=False),  # on whose page it stood
+    Column("seen_at", UtcDateTime, nullable=False),
+    PrimaryKeyConstraint("host", "line", "article_id"),
+    Index(None, "seen_at"),
+)
+
+# Feeds that a hub pushes to us (WebSub); see services.poller.websub.
+websub = Table(
+    "websub",
+    metadata,
+    Column("feed_id", String(80), primary_key=True),
+    Column("topic", Text, nullable=False),
+    Column("hub", Text, nullable=False),
+    Column("callback", String(64), nullable=False),  # the random end of the callback's path
+    Column("secret", String(64), nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", UtcDateTime, nullable=False),  # when to subscribe, renew or try again
+    Column("lease_until", UtcDateTime, nullable=True),
+    Column("detail", Text, nullable=True),
+    UniqueConstraint("callback"),
+)
+
+# What the operator is to be told, once per episode; spread over the subscriptions of kind ops.
+notices = Table(
+    "notices",
+    metadata,
+    Column("notice_id", String(32), primary_key=True),
+    Column("kind", String(20), nullable=False),
+    Column("feed_id", String(80), nullable=True),
+    Column("raised_at", UtcDateTime, nullable=False),
+    Column("notice", LargeBinary, nullable=False),
+    Column("spread_at", UtcDateTime, nullable=True),
+    Index(None, "spread_at", "raised_at"),
 )
 
 # Articles published with their summary only, whose page is to be tried again.

@@ -169,7 +169,8 @@ def test_a_file_name_that_is_not_utf8_can_be_printed(tmp_path: Path) -> None:
 def test_a_byte_order_mark_and_dos_line_ends_do_no_harm(tmp_path: Path) -> None:
     text = "\ufefffeeds:\r\n  - id: bbc\r\n    url: https://bbc.example/rss\r\n    x: 1\r\n"
     assert told(write(tmp_path, {"feeds.yaml": text})) == [
-        'feeds.yaml:4: feed "bbc": unknown key "x"; known keys are id, url, name and full_text'
+        'feeds.yaml:4: feed "bbc": unknown key "x"; '
+        "known keys are id, url, name, full_text, late, headers, basic, token, query and proxy"
     ]
 
 

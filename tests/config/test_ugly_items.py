@@ -24,7 +24,8 @@ FEEDS: dict[str, tuple[str, list[str]]] = {
         [
             'feeds.yaml:3: feed "a": unknown key "ulr"; did you mean "url"?',
             'feeds.yaml:4: feed "a": unknown key "colour"; '
-            "known keys are id, url, name and full_text",
+            "known keys are id, url, name, full_text, late, headers, basic, token, query and "
+            "proxy",
         ],
     ),
     "missing keys stand at the item's first line": (

@@ -17,10 +17,11 @@ from services.bus.port import Bus, Outgoing
 from services.poller.fetch import FEED_LIMITS, PAGE_LIMITS
 from services.poller.memory import Memory, from_state, new_memory
 from services.poller.pages import TextWorkers
-from services.poller.poll import FeedPoller, PollingPolicy, Surroundings
+from services.poller.poll import FeedPoller
 from services.poller.reading import PageReader
 from services.poller.schedule import Policy
 from services.poller.session import new_session
+from services.poller.surroundings import PollingPolicy, Surroundings
 from services.runtime.clock import utc_now
 from services.runtime.metrics import Metrics
 from services.store import feeds

@@ -34,7 +34,20 @@ def test_a_golden_message_is_readable_and_keeps_every_field(path: Path) -> None:
     model = MODELS[path.stem.partition(".")[0]]
     written = json.loads(path.read_text())
     read = json.loads(model.decode(path.read_bytes()).encode())
-    assert written.items() <= read.items()
+    assert _keeps(written, read)
+
+
+def test_a_lost_field_deep_inside_would_be_noticed() -> None:
+    assert _keeps({"a": [{"b": 1}]}, {"a": [{"b": 1, "new": 2}]})
+    assert not _keeps({"a": [{"b": 1, "lost": 2}]}, {"a": [{"b": 1}]})
+
+
+def _keeps(written: object, read: object) -> bool:
+    if isinstance(written, dict) and isinstance(read, dict):
+        return all(key in read and _keeps(value, read[key]) for key, value in written.items())
+    if isinstance(written, list) and isinstance(read, list):
+        return len(written) == len(read) and all(map(_keeps, written, read))
+    return written == read
 
 
 def test_every_message_has_a_golden_example() -> None:

@@ -1,0 +1,38 @@
+"""What polling works with, and how it is to poll."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import aiohttp
+
+from services.bus.port import Bus
+from services.poller.fetch import FetchLimits
+from services.poller.pages import TextWorkers
+from services.poller.reading import PageReader
+from services.poller.schedule import Policy
+from services.runtime.clock import Clock
+from services.runtime.metrics import Metrics
+from services.store.database import Database
+
+
+@dataclass(frozen=True, slots=True)
+class PollingPolicy:
+    """How feeds are polled."""
+
+    schedule: Policy
+    limits: FetchLimits
+    first_fetch_window: timedelta
+    first_page_retry: timedelta = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a poll works with."""
+
+    session: aiohttp.ClientSession
+    workers: TextWorkers
+    reader: PageReader
+    bus: Bus
+    database: Database
+    metrics: Metrics
+    clock: Clock
