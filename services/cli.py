@@ -29,6 +29,7 @@ from services.embedded.commands import (
     upgrade_database,
 )
 from services.embedded.demo.runner import run_demo
+from services.embedded.feeds.cli import feeds
 from services.embedded.pipeline import Places, assemble
 from services.embedded.rules.cli import rules
 from services.embedded.terminal import DEFAULT_STATE, StateOption, refuse, settings_in_force, tell
@@ -53,6 +54,7 @@ topics = typer.Typer(help="The topics on Kafka.", no_args_is_help=True)
 database = typer.Typer(help="The database.", no_args_is_help=True)
 app.command()(why)
 app.add_typer(rules, name="rules")
+app.add_typer(feeds, name="feeds")
 app.add_typer(topics, name="topics")
 app.add_typer(database, name="database")
 app.add_typer(channels, name="channels")

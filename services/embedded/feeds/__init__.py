@@ -1,0 +1,1 @@
+"""`wirewatch feeds`: bring feeds along, add one, look at how they fare."""
