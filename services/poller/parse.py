@@ -73,13 +73,19 @@ class FeedEntry:
 @dataclass(frozen=True, slots=True)
 class ParsedFeed:
     """A feed. `bozo` says it is malformed, as 9 % of good feeds are; `truncated`, that it
-    has more entries than are read."""
+    has more entries than are read.
+
+    `hub` is the WebSub hub the document names, `self_link` the address it gives itself
+    (https://www.w3.org/TR/websub/#discovery). Both are absolute http or https addresses.
+    """
 
     title: str
     lang: str | None
     entries: tuple[FeedEntry, ...]
     bozo: bool = False
     truncated: bool = False
+    hub: str | None = None
+    self_link: str | None = None
 
 
 def parse_feed(body: bytes, content_type: str | None, url: str) -> ParsedFeed | ParseFailed:
@@ -122,7 +128,19 @@ def _feed(parsed: Any, url: str) -> ParsedFeed:
         entries=tuple(entry for entry in entries if entry != FeedEntry()),
         bozo=bool(parsed.bozo),
         truncated=len(parsed.entries) > MAX_ENTRIES,
+        hub=_link_of("hub", parsed.feed, base),
+        self_link=_link_of("self", parsed.feed, base),
     )
+
+
+def _link_of(relation: str, feed: Any, base: str) -> str | None:
+    """The first address a feed links to as `relation`."""
+    links = (
+        _link(_text(link.get("href")), base)
+        for link in feed.get("links") or ()
+        if relation in _text(link.get("rel")).lower().split()
+    )
+    return next(filter(None, links), None)
 
 
 def _entry(raw: Any, base: str) -> FeedEntry:

@@ -211,3 +211,35 @@ def test_entries_without_anything_are_left_out() -> None:
 def test_the_declared_character_set_of_the_server_counts() -> None:
     body = '<rss version="2.0"><channel><title>Köln</title></channel></rss>'.encode("latin-1")
     assert parsed(body, "text/xml; charset=iso-8859-1").title == "Köln"
+
+
+ATOM = "xmlns:atom='http://www.w3.org/2005/Atom'"
+
+
+@pytest.mark.parametrize(
+    ("links", "hub", "own"),
+    [
+        ("<atom:link rel='hub' href='https://hub.example/'/>", "https://hub.example/", None),
+        ("<atom:link rel='HUB' href='//hub.example/'/>", "https://hub.example/", None),
+        (
+            "<atom:link rel='hub' href='javascript:x'/><atom:link rel='hub' href='http://b/'/>",
+            "http://b/",
+            None,
+        ),
+        ("<atom:link rel='self' href='/rss'/>", None, "https://wire.example/rss"),
+        ("<link>https://wire.example/</link>", None, None),
+    ],
+)
+def test_an_rss_feed_names_its_hub_and_itself(links: str, hub: str | None, own: str | None) -> None:
+    body = f"<rss version='2.0' {ATOM}><channel><title>x</title>{links}</channel></rss>".encode()
+    feed = parsed(body)
+    assert (feed.hub, feed.self_link) == (hub, own)
+
+
+def test_an_atom_feed_names_its_hub_and_itself() -> None:
+    feed = parsed(
+        b"""<feed xmlns="http://www.w3.org/2005/Atom"><title>Draht</title>
+        <link rel="hub" href="https://hub.example/"/><link rel="hub" href="https://b.example/"/>
+        <link rel="self" href="https://draht.example/atom"/></feed>"""
+    )
+    assert (feed.hub, feed.self_link) == ("https://hub.example/", "https://draht.example/atom")
