@@ -27,6 +27,7 @@ class TextReason(StrEnum):
     FEED_BODY = "feed_body"  # the feed itself carries the whole text
     NOT_WANTED = "not_wanted"  # the feed is configured with `full_text: never`
     NO_LINK = "no_link"  # the entry links to no page
+    DISALLOWED = "disallowed"  # the site's robots.txt asks us not to read the page
     FORBIDDEN = "forbidden"  # 401, 402, 403, 407, 451: pay wall, consent, challenge
     NOT_FOUND = "not_found"  # 404, 410
     HTTP_ERROR = "http_error"  # any other status that is not 200
@@ -51,6 +52,9 @@ class Article(Message):
     feed_id: str
     source: str = Field(description="the feed's name as the operator wrote it, else its id")
     url: str | None = None
+    canonical_url: str | None = Field(
+        default=None, description="what the page itself calls its address; no alert links to it"
+    )
     title: str = ""
     body: str = ""
     summary: str = ""

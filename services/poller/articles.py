@@ -18,7 +18,13 @@ WHOLE_BODY_CHARACTERS = 2_000
 
 # Failures that another try cannot mend.
 _FINAL = frozenset(
-    {TextReason.NO_LINK, TextReason.NOT_WANTED, TextReason.TOO_LARGE, TextReason.NOT_HTML}
+    {
+        TextReason.NO_LINK,
+        TextReason.NOT_WANTED,
+        TextReason.DISALLOWED,
+        TextReason.TOO_LARGE,
+        TextReason.NOT_HTML,
+    }
 )
 
 
@@ -29,6 +35,7 @@ class PageText:
     body: str
     title: str | None
     lang: str | None
+    canonical_url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +86,7 @@ def article_of(
         feed_id=feed.id,
         source=feed.name or feed.id,
         url=entry.link,
+        canonical_url=page.canonical_url if isinstance(page, PageText) else None,
         title=title,
         body=body,
         summary=entry.summary,
@@ -108,6 +116,7 @@ def with_page(article: Article, page: PageText, seen_at: datetime) -> Article:
     return article.model_copy(
         update={
             "body": body,
+            "canonical_url": page.canonical_url,
             "lang": page.lang or article.lang,
             "revision": revision_of(article.title, body, article.summary),
             "text": TextOrigin.FULL,

@@ -75,7 +75,9 @@ class PageReader:
         )
         match extracted:
             case Extracted():
-                return PageText(extracted.body, extracted.title, extracted.lang)
+                return PageText(
+                    extracted.body, extracted.title, extracted.lang, extracted.canonical_url
+                )
             case NoText(reason):
                 return NoPageText(TextReason(reason.value))
             case _:

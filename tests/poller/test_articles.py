@@ -41,6 +41,14 @@ def test_the_text_of_the_page_is_the_articles() -> None:
     assert (article.title, article.source, article.lang) == ("Troops move", "The Wire", "fr")
 
 
+def test_the_address_a_page_wants_to_be_known_by_travels_beside_the_entrys_link() -> None:
+    page = PageText("The whole text of the page.", None, None, "https://example.org/canonical")
+    later = with_page(_article(NoPageText(TextReason.TIMED_OUT)), page, NOON)
+    for article in (_article(page), later):
+        assert article.url == ENTRY.link
+        assert article.canonical_url == "https://example.org/canonical"
+
+
 def test_a_page_that_shows_less_than_the_feed_does_not_win() -> None:
     article = _article(PageText("Log in.", None, None))
     assert article.body == "A short body."
@@ -106,6 +114,7 @@ def test_a_page_read_later_is_a_new_revision_of_the_same_article() -> None:
         (TextReason.NOT_HTML, False),
         (TextReason.TOO_LARGE, False),
         (TextReason.NO_LINK, False),
+        (TextReason.DISALLOWED, False),
     ],
 )
 def test_which_pages_are_worth_another_try(reason: TextReason, again: bool) -> None:

@@ -31,6 +31,7 @@ _WHY = {
     TextReason.FEED_BODY: "carried by the feed itself",
     TextReason.NOT_WANTED: "this feed is set to be read without its pages",
     TextReason.NO_LINK: "the feed links to no page",
+    TextReason.DISALLOWED: "the site's robots.txt does not allow the page to be read",
     TextReason.FORBIDDEN: "the page is closed to readers without an account, or to us",
     TextReason.NOT_FOUND: "the page was not found",
     TextReason.HTTP_ERROR: "the page answered with an error",
