@@ -5,6 +5,7 @@ judgement of the session's socket factory.
 """
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from yarl import URL
 
@@ -44,6 +45,14 @@ def redirect_target(here: URL, location: str) -> URL | NotFetchable:
     if isinstance(target, URL) and (here.scheme, target.scheme) == ("https", "http"):
         return NotFetchable("a redirect from https to http")
     return target
+
+
+def host_of(text: str) -> str:
+    """The host in an address, in lower case and without a port; empty if there is none."""
+    try:
+        return urlsplit(text.strip()).hostname or ""
+    except ValueError:
+        return ""
 
 
 def is_encodable(text: str) -> bool:

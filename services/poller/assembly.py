@@ -12,6 +12,7 @@ from services.bus.port import Bus
 from services.poller.counted import start_at_zero
 from services.poller.fetch import FEED_LIMITS, PAGE_LIMITS, FetchLimits
 from services.poller.pages import TextWorkers
+from services.poller.pauses import Pauses
 from services.poller.poll import FeedPoller
 from services.poller.reading import PageReader
 from services.poller.schedule import Policy
@@ -39,19 +40,25 @@ async def open_polling(
         )
     )
     session = await process.stack.enter_async_context(new_session(user_agent(settings)))
-    reader = page_reader(session, workers, settings, metrics)
-    around = Surroundings(session, workers, reader, bus, database, metrics, utc_now)
-    poller = FeedPoller(around, polling_policy(settings))
-    worker_limits = Limits(settings.poll_concurrency, share)
+    policy = polling_policy(settings)
+    pauses = Pauses(policy.schedule)
+    reader = page_reader(session, workers, settings, metrics, pauses)
+    around = Surroundings(session, workers, reader, bus, database, metrics, utc_now, pauses)
+    poller = FeedPoller(around, policy)
+    worker_limits = Limits(settings.poll_concurrency, share, pauses)
     return PollingWorker(poller, database, metrics, utc_now, worker_limits)
 
 
 def page_reader(
-    session: ClientSession, workers: TextWorkers, settings: Settings, metrics: Metrics
+    session: ClientSession,
+    workers: TextWorkers,
+    settings: Settings,
+    metrics: Metrics,
+    pauses: Pauses | None = None,
 ) -> PageReader:
     """A reader of article pages within the limits that the settings ask for."""
     limits = _limits(PAGE_LIMITS, settings, settings.page_max_bytes)
-    return PageReader(session, workers, limits, metrics, utc_now)
+    return PageReader(session, workers, limits, metrics, utc_now, pauses)
 
 
 @asynccontextmanager

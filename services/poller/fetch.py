@@ -108,12 +108,13 @@ class FetchReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FetchFailed:
-    """No document, and why."""
+    """No document, and why. `host` is the one that refused, after all redirects."""
 
     reason: FetchReason
     detail: str
     status: int | None = None
     retry_after: timedelta | None = None
+    host: str | None = None
 
 
 FetchResult = Fetched | NotModified | FetchFailed
@@ -252,7 +253,7 @@ def _refusal(response: aiohttp.ClientResponse, retry_after: timedelta | None) ->
         return FetchFailed(FetchReason.FORBIDDEN, detail, response.status, retry_after)
     reason = _STATUS_REASONS.get(response.status, FetchReason.HTTP_ERROR)
     detail = f"answered {response.status} {response.reason or ''}".rstrip()
-    return FetchFailed(reason, detail, response.status, retry_after)
+    return FetchFailed(reason, detail, response.status, retry_after, response.url.host)
 
 
 def _headers(response: aiohttp.ClientResponse) -> ReplyHeaders:

@@ -1,10 +1,13 @@
 """What is remembered of a feed between polls, and what follows from it for the next. PURE."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
+from services.poller import moving
 from services.poller.fetch import UNCONDITIONAL, Validators
+from services.poller.moving import NOWHERE, Redirects
 from services.poller.schedule import Health, Policy, first_due, interval
 from services.store.feeds import FeedState
 
@@ -34,6 +37,13 @@ class Memory:
     interval: timedelta | None = None
     watched_since: datetime | None = None
     last_error: str | None = None
+    redirects: Redirects = NOWHERE
+    moved_to: str | None = None  # polled instead of `url`, which the operator wrote
+
+    @property
+    def address(self) -> str:
+        """Where the feed is polled."""
+        return self.moved_to or self.url
 
     def to_send(self, now: datetime) -> Validators:
         """The validators for a poll now; none when the feed is to be asked for in full."""
@@ -70,6 +80,8 @@ def at_address(memory: Memory, url: str, now: datetime) -> Memory:
         next_due_at=now,
         health=Health(),
         last_error=None,
+        redirects=NOWHERE,
+        moved_to=None,
         # A feed that never answered at the old address has been waited for since then.
         watched_since=now if memory.last_success_at else memory.watched_since,
     )
@@ -83,6 +95,23 @@ def answered(memory: Memory, now: datetime) -> Memory:
 def refused(memory: Memory, why: str) -> Memory:
     """The memory after a poll that failed."""
     return replace(memory, last_error=why[:_LONGEST_ERROR])
+
+
+def redirected(memory: Memory, target: str | None, now: datetime) -> Memory:
+    """The memory after a good poll that was led to `target` for good, or nowhere."""
+    if memory.moved_to is not None and target is None:
+        return memory
+    redirects = moving.seen(memory.redirects, target, now.date())
+    if not redirects.are_final:
+        return replace(memory, redirects=redirects)
+    return replace(memory, redirects=NOWHERE, moved_to=redirects.target)
+
+
+def back_where_it_was(memory: Memory) -> Memory:
+    """The memory of a feed that moved, if where it went is no good: asked as before."""
+    if memory.moved_to is None or memory.health.failures < moving.FAILURES_TO_GO_BACK:
+        return memory
+    return replace(memory, moved_to=None, redirects=NOWHERE, validators=UNCONDITIONAL)
 
 
 def wanted_interval(
@@ -111,6 +140,8 @@ def from_state(state: FeedState) -> Memory:
         interval=None if seconds is None else timedelta(seconds=seconds),
         watched_since=_time(stored.get("watched_since")),
         last_error=stored.get("last_error"),
+        redirects=_redirects(stored.get("redirects")),
+        moved_to=stored.get("moved_to"),
     )
 
 
@@ -130,9 +161,23 @@ def to_state(memory: Memory, now: datetime) -> FeedState:
             "full_fetch_at": _text(memory.full_fetch_at),
             "watched_since": _text(memory.watched_since),
             "last_error": memory.last_error,
+            "moved_to": memory.moved_to,
+            "redirects": _stored_redirects(memory.redirects),
             "interval_seconds": memory.interval.total_seconds() if memory.interval else None,
         },
     )
+
+
+def _redirects(stored: Mapping[str, Any] | None) -> Redirects:
+    if not stored:
+        return NOWHERE
+    return Redirects(stored["target"], stored["days"], date.fromisoformat(stored["last_day"]))
+
+
+def _stored_redirects(redirects: Redirects) -> Mapping[str, Any] | None:
+    if redirects.last_day is None:
+        return None
+    return asdict(redirects) | {"last_day": redirects.last_day.isoformat()}
 
 
 def _time(text: str | None) -> datetime | None:

@@ -14,6 +14,7 @@ import structlog
 from schemas.folder import FeedSpec
 from services.poller import memory as remembered
 from services.poller import schedule
+from services.poller.addresses import host_of
 from services.poller.fetch import (
     Fetched,
     FetchFailed,
@@ -25,6 +26,7 @@ from services.poller.fetch import (
 from services.poller.identity import published_at
 from services.poller.ingest import Ingest, Taken
 from services.poller.memory import Memory
+from services.poller.moving import may_move
 from services.poller.news import Sorted
 from services.poller.parse import ParsedFeed, ParseFailed
 from services.poller.retrying import PageRetries
@@ -53,7 +55,7 @@ class FeedPoller:
         """
         now = self._around.clock()
         fetched = await fetch(
-            self._around.session, feed.url, now, self._policy.limits, memory.to_send(now)
+            self._around.session, memory.address, now, self._policy.limits, memory.to_send(now)
         )
         match fetched:
             case Fetched() if _body_hash(fetched) != memory.body_hash:
@@ -61,6 +63,7 @@ class FeedPoller:
             case Fetched() | NotModified():
                 return await self._unchanged(feed, memory, fetched, now)
             case FetchFailed(reason, detail):
+                self._pause_host(memory, fetched, now)
                 return await self._failed(feed, memory, _failure(fetched), reason.value, detail)
             case _:
                 assert_never(fetched)
@@ -82,6 +85,7 @@ class FeedPoller:
         mute_before = memory.mute_before(now, self._policy.first_fetch_window)
         taken = await self._ingest.take(feed, parsed, mute_before, now)
         after = self._after_reading(memory, fetched, parsed, taken.found)
+        after = self._redirected(feed, after, fetched)
         await self._remember(after, taken)
         self._report(feed, taken.found, now)
         return after
@@ -111,6 +115,7 @@ class FeedPoller:
         after = remembered.answered(self._scheduled(memory, polled, now), now)
         if isinstance(fetched, Fetched):
             after = replace(after, full_fetch_at=now, validators=fetched.headers.validators)
+            after = self._redirected(feed, after, fetched)
         await self._remember(after, None)
         self._around.metrics.count_good_poll("unchanged", now)
         log.debug("polled", feed=feed.id, outcome="unchanged")
@@ -121,6 +126,7 @@ class FeedPoller:
     ) -> Memory:
         now = self._around.clock()
         after = remembered.refused(self._scheduled(memory, outcome, now), f"{reason}: {detail}")
+        after = self._back(feed, after)
         await self._remember(after, None)
         self._around.metrics.polls.labels(reason).inc()
         if after.next_due_at is None:
@@ -135,6 +141,26 @@ class FeedPoller:
                 next_in_seconds=round((after.next_due_at - now).total_seconds()),
             )
         return after
+
+    def _redirected(self, feed: FeedSpec, memory: Memory, fetched: Fetched) -> Memory:
+        if not may_move(feed):
+            return memory
+        after = remembered.redirected(memory, fetched.permanent_redirect_to, self._around.clock())
+        if after.moved_to != memory.moved_to:
+            # The address may repeat a secret of the one it takes the place of: only its host.
+            log.warning("feed has moved", feed=feed.id, to_host=host_of(after.address))
+        return after
+
+    def _back(self, feed: FeedSpec, memory: Memory) -> Memory:
+        after = remembered.back_where_it_was(memory)
+        if after is not memory:
+            log.warning("feed is no more where it moved to; asked as before", feed=feed.id)
+        return after
+
+    def _pause_host(self, memory: Memory, failed: FetchFailed, now: datetime) -> None:
+        if failed.reason is FetchReason.RATE_LIMITED:
+            host = failed.host or host_of(memory.address)
+            self._around.pauses.asked(host, failed.retry_after, now, random.random())
 
     def _scheduled(self, memory: Memory, outcome: PollOutcome, now: datetime) -> Memory:
         jitter = random.uniform(-1, 1)

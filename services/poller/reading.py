@@ -1,5 +1,6 @@
 """Reading an article's page: fetch it, tell its text from its furniture, or say why not."""
 
+from datetime import datetime
 from typing import assert_never
 
 import aiohttp
@@ -16,6 +17,7 @@ from services.poller.fetch import (
     fetch,
 )
 from services.poller.pages import TextWorkers
+from services.poller.pauses import Pauses
 from services.runtime.clock import Clock
 from services.runtime.metrics import Metrics
 
@@ -43,12 +45,14 @@ class PageReader:
         limits: FetchLimits,
         metrics: Metrics,
         clock: Clock,
+        pauses: Pauses | None = None,
     ) -> None:
         self._session = session
         self._workers = workers
         self._limits = limits
         self._metrics = metrics
         self._clock = clock
+        self._pauses = pauses or Pauses()
 
     async def read(self, url: str) -> PageResult:
         """The text of the article at `url`; never raises for what a server does."""
@@ -58,16 +62,27 @@ class PageReader:
         return result
 
     async def _read(self, url: str) -> PageResult:
-        fetched = await fetch(self._session, url, self._clock(), self._limits)
+        now = self._clock()
+        if self._pauses.over_at(url, now) is not None:
+            return NoPageText(TextReason.HTTP_ERROR)  # as if asked, and refused once more
+        fetched = await fetch(self._session, url, now, self._limits)
         match fetched:
             case Fetched():
                 return await self._extract(fetched)
             case FetchFailed(reason):
+                self._pause_host(fetched, now)
                 return NoPageText(_REASONS[reason])
             case NotModified():
                 return NoPageText(TextReason.HTTP_ERROR)  # a 304 nobody asked for
             case _:
                 assert_never(fetched)
+
+    def _pause_host(self, failed: FetchFailed, now: datetime) -> None:
+        # A page's 503 without a time is that page's trouble more often than the host's, whose
+        # feeds must not fall silent for it.
+        asked = failed.status == 429 or failed.retry_after is not None
+        if failed.reason is FetchReason.RATE_LIMITED and asked:
+            self._pauses.asked(failed.host or "", failed.retry_after, now)
 
     async def _extract(self, page: Fetched) -> PageResult:
         extracted = await self._workers.extract_page(

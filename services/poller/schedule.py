@@ -105,9 +105,8 @@ def after(
         case Polled():
             return NextPoll(now + _wait_after_success(outcome, policy, jitter), Health())
         case AskedToWait():
-            asked = outcome.retry_after if outcome.retry_after is not None else policy.default_pause
             failed = replace(health, failures=health.failures + 1, gone=0)
-            return NextPoll(now + _pause(asked, policy, jitter), failed)
+            return NextPoll(now + pause(outcome.retry_after, policy, jitter), failed)
         case SaidGone():
             return _after_gone(health, policy, now, jitter)
         case Failed():
@@ -115,6 +114,13 @@ def after(
             return NextPoll(now + _back_off(failed.failures, policy, jitter), failed)
         case _:
             assert_never(outcome)
+
+
+def pause(asked: timedelta | None, policy: Policy, jitter: float) -> timedelta:
+    """How long a host is left alone that asked for a pause (429, 503)."""
+    wanted = max(policy.default_pause if asked is None else asked, policy.min_interval)
+    # Never before the time the host named, hence later only.
+    return min(_jittered(wanted, abs(jitter)), policy.max_wait)
 
 
 def first_due(url: str, interval: timedelta, now: datetime) -> datetime:
@@ -142,12 +148,6 @@ def _wait_after_success(polled: Polled, policy: Policy, jitter: float) -> timede
     wanted = polled.interval / 2 if polled.all_new else polled.interval
     bound = min(polled.max_age or timedelta(), policy.max_age_bound)
     return max(_jittered(max(wanted, policy.min_interval), jitter), bound)
-
-
-def _pause(asked: timedelta, policy: Policy, jitter: float) -> timedelta:
-    # Never before the time the host named, hence later only.
-    wanted = max(asked, policy.min_interval)
-    return min(_jittered(wanted, abs(jitter)), policy.max_wait)
 
 
 def _after_gone(health: Health, policy: Policy, now: datetime, jitter: float) -> NextPoll:

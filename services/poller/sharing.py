@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 from urllib.parse import urlsplit
 
+from services.runtime.clock import utc_now
 from services.store import pollers
 from services.store.database import Database
 
@@ -22,11 +23,17 @@ SIGN_OF_LIFE_EVERY = timedelta(seconds=4)
 class Share(Protocol):
     """Which feeds are this poller's to poll."""
 
-    async def refresh(self, now: datetime) -> bool:
-        """Look who lives; whether the share has changed. Raises DatabaseUnavailableError."""
+    async def refresh(self, polled: Collection[str]) -> bool:
+        """Look who lives; whether the share has changed. Raises DatabaseUnavailableError.
+
+        `polled` are the feeds being polled: their hosts are not handed over meanwhile.
+        """
 
     def has(self, url: str) -> bool:
-        """Whether the feed at `url` is in this share."""
+        """Whether the feed at `url` may be polled by this poller."""
+
+    def holds(self, url: str) -> bool:
+        """Whether a poll under way there may go on."""
 
     async def give_up(self) -> None:
         """Leave, so that others take over at once."""
@@ -35,11 +42,15 @@ class Share(Protocol):
 class Everything:
     """The share of a poller that is alone."""
 
-    async def refresh(self, now: datetime) -> bool:
+    async def refresh(self, polled: Collection[str]) -> bool:
         """Nothing changes."""
         return False
 
     def has(self, url: str) -> bool:
+        """Every feed."""
+        return True
+
+    def holds(self, url: str) -> bool:
         """Every feed."""
         return True
 
@@ -56,8 +67,9 @@ class HostShare:
         self._living: frozenset[str] = frozenset()
         self._signed_at: datetime | None = None
 
-    async def refresh(self, now: datetime) -> bool:
+    async def refresh(self, polled: Collection[str]) -> bool:
         """Give a sign of life now and then, and look who else did."""
+        now = utc_now()
         if self._signed_at is not None and now - self._signed_at < SIGN_OF_LIFE_EVERY:
             return False
         async with self._database.write() as tx:
@@ -71,6 +83,10 @@ class HostShare:
     def has(self, url: str) -> bool:
         """Whether the URL's host is this poller's."""
         return owner_of(urlsplit(url).hostname or "", self._living) == self._me
+
+    def holds(self, url: str) -> bool:
+        """Whatever has begun may end."""
+        return True
 
     async def give_up(self) -> None:
         """Leave the living."""

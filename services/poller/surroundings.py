@@ -1,6 +1,6 @@
 """What polling works with, and how it is to poll."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import aiohttp
@@ -8,6 +8,7 @@ import aiohttp
 from services.bus.port import Bus
 from services.poller.fetch import FetchLimits
 from services.poller.pages import TextWorkers
+from services.poller.pauses import Pauses
 from services.poller.reading import PageReader
 from services.poller.schedule import Policy
 from services.runtime.clock import Clock
@@ -36,3 +37,4 @@ class Surroundings:
     database: Database
     metrics: Metrics
     clock: Clock
+    pauses: Pauses = field(default_factory=Pauses)

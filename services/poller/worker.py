@@ -11,6 +11,7 @@ import structlog
 from schemas.folder import FeedSpec
 from services.poller import memory as remembered
 from services.poller.memory import Memory
+from services.poller.pauses import Pauses
 from services.poller.poll import FeedPoller
 from services.poller.sharing import Everything, Share
 from services.runtime.backoff import delay
@@ -39,6 +40,7 @@ class Limits:
 
     concurrency: int
     share: Share = field(default_factory=Everything)
+    pauses: Pauses = field(default_factory=Pauses)
 
 
 class PollingWorker:
@@ -58,10 +60,12 @@ class PollingWorker:
         self._clock = clock
         self._concurrency = limits.concurrency
         self._share = limits.share
+        self._pauses = limits.pauses
         self._generation = 0
         self._feeds: dict[str, FeedSpec] = {}
         self._memories: dict[str, Memory] = {}
         self._polling: dict[str, asyncio.Task[None]] = {}
+        self._urls_polled: dict[str, str] = {}
         self._retrying: asyncio.Task[None] | None = None
         self._outages = 0
         self._paused_until: datetime | None = None
@@ -82,12 +86,14 @@ class PollingWorker:
             await asyncio.gather(*under_way, return_exceptions=True)
 
     async def _look(self, component: Component) -> None:
+        self._end_polls_of_others()
         now = self._clock()
         if self._paused_until is not None and now < self._paused_until:
             return
         try:
-            if await self._share.refresh(now):
+            if await self._share.refresh(set(self._urls_polled.values())):
                 self._take_stock_again()
+            await self._pauses.exchange(self._database, now)
             await self._follow_configuration(now)
         except DependencyUnavailableError as error:
             self._blind = True
@@ -123,6 +129,12 @@ class PollingWorker:
         self._memories = {i: m for i, m in self._memories.items() if i in self._polling}
         self._generation = 0
 
+    def _end_polls_of_others(self) -> None:
+        """A host that is no more ours may be another poller's: nothing goes on there."""
+        for feed_id, url in self._urls_polled.items():
+            if not self._share.holds(url):
+                self._polling[feed_id].cancel()
+
     def _memory(self, spec: FeedSpec, stored: Mapping[str, Memory], now: datetime) -> Memory:
         memory = self._memories.get(spec.id) or stored.get(spec.id)
         if memory is None:
@@ -136,16 +148,24 @@ class PollingWorker:
             if memory.next_due_at is not None
             and memory.next_due_at <= now
             and feed_id not in self._polling
+            and self._may_poll(memory, now)
         )
         for _, feed_id in due[: self._concurrency - len(self._polling)]:
             task = asyncio.create_task(self._poll(feed_id, component), name=f"poll {feed_id}")
             self._polling[feed_id] = task
+            self._urls_polled[feed_id] = self._memories[feed_id].url
+
+    def _may_poll(self, memory: Memory, now: datetime) -> bool:
+        """Whether the feed's host is this poller's at this moment, and wants no pause."""
+        paused = self._pauses.feed_goes_on_at(memory.address, now) is not None
+        return not paused and self._share.has(memory.url)
 
     async def _poll(self, feed_id: str, component: Component) -> None:
         try:
             await self._poll_once(feed_id, component)
         finally:
             self._polling.pop(feed_id, None)
+            self._urls_polled.pop(feed_id, None)
 
     async def _poll_once(self, feed_id: str, component: Component) -> None:
         spec, memory = self._feeds[feed_id], self._memories[feed_id]

@@ -54,7 +54,7 @@ class Office:
     @asynccontextmanager
     async def at_work(self, concurrency: int = 10) -> AsyncIterator[None]:
         desk, stop = self.desk, asyncio.Event()
-        limits = Limits(concurrency)
+        limits = Limits(concurrency, pauses=desk.pauses)
         worker = PollingWorker(desk.poller, desk.database, desk.metrics, desk.clock, limits)
         running = asyncio.create_task(worker.run(stop, self.health.component("poller")))
         try:

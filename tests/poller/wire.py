@@ -17,6 +17,7 @@ from services.bus.port import Bus, Outgoing
 from services.poller.fetch import FEED_LIMITS, PAGE_LIMITS
 from services.poller.memory import Memory, from_state, new_memory
 from services.poller.pages import TextWorkers
+from services.poller.pauses import Pauses
 from services.poller.poll import FeedPoller
 from services.poller.reading import PageReader
 from services.poller.schedule import Policy
@@ -55,6 +56,9 @@ class Wire:
     entries: list[Entry] = field(default_factory=list)
     feed_status: int = 200
     garbage: bool = False
+    retry_after: str | None = None
+    redirects: dict[str, str] = field(default_factory=dict)
+    """From one path to another, for good."""
     visits: list[tuple[str, bool]] = field(default_factory=list)
     """Paths asked for, and whether conditionally."""
     held: asyncio.Event | None = None
@@ -81,8 +85,10 @@ class Wire:
         self.visits.append((request.path, conditional))
         body = "garbage" if self.garbage else self._feed()
         etag = f'"{hash(body)}"'
+        if request.path in self.redirects:
+            raise web.HTTPMovedPermanently(self.redirects[request.path])
         if self.feed_status != 200:
-            return web.Response(status=self.feed_status)
+            return web.Response(status=self.feed_status, headers=self._asking_for_time())
         if request.headers.get("If-None-Match") == etag:
             return web.Response(status=304)
         return web.Response(text=body, content_type="text/xml", headers={"ETag": etag})
@@ -93,10 +99,13 @@ class Wire:
             await self.held.wait()
         (entry,) = [e for e in self.entries if e.slug == request.match_info["slug"]]
         if entry.page != 200:
-            return web.Response(status=entry.page)
+            return web.Response(status=entry.page, headers=self._asking_for_time())
         paragraphs = "".join(f"<p>{escape(text)}</p>" for text in BODY)
         page = f"<html lang='en'><body><article><h1>{entry.title}</h1>{paragraphs}</article></body>"
         return web.Response(text=page, content_type="text/html")
+
+    def _asking_for_time(self) -> dict[str, str]:
+        return {"Retry-After": self.retry_after} if self.retry_after else {}
 
     def _feed(self) -> str:
         items = "".join(self._item(entry) for entry in self.entries)
@@ -154,15 +163,17 @@ class PollingDesk:
     poller: FeedPoller
     metrics: Metrics
     feed: FeedSpec
+    reader: PageReader
+    pauses: Pauses
     ahead: timedelta = timedelta()
 
     def clock(self) -> datetime:
         return utc_now() + self.ahead
 
-    async def memory(self) -> Memory:
+    async def memory(self, feed_id: str | None = None) -> Memory:
         """The feed's memory as a process that starts now finds it."""
         async with self.real.read() as tx:
-            state = (await feeds.states(tx)).get(self.feed.id)
+            state = (await feeds.states(tx)).get(feed_id or self.feed.id)
         if state is None:
             return new_memory(self.feed.id, self.feed.url, self.clock(), timedelta(seconds=1))
         return from_state(state)
@@ -203,9 +214,12 @@ async def polling_desk(
         def clock() -> datetime:
             return desk.clock()
 
-        reader = PageReader(session, workers, limits, metrics, clock)
-        around = Surroundings(session, workers, reader, faulty_bus, faulty, metrics, clock)
+        pauses = Pauses(POLICY.schedule)
+        reader = PageReader(session, workers, limits, metrics, clock, pauses)
+        around = Surroundings(session, workers, reader, faulty_bus, faulty, metrics, clock, pauses)
         feed = FeedSpec(id="wire", url=f"{wire.url}/feeds/wire", name="The Wire")
         poller = FeedPoller(around, POLICY)
-        desk = PollingDesk(wire, faulty_bus, database, faulty, poller, metrics, feed)
+        desk = PollingDesk(
+            wire, faulty_bus, database, faulty, poller, metrics, feed, reader, pauses
+        )
         yield desk
