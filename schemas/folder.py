@@ -7,7 +7,7 @@ on which line a mistake stands is `services.config`'s business.
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -254,14 +254,46 @@ class RuleSelection(Written):
         )
 
 
+def _kind_decides_about_rules(schema: dict[str, Any]) -> None:
+    """For editors: what `kind` says about `rules`."""
+    of_ops = {"properties": {"kind": {"const": "ops"}}, "required": ["kind"]}
+    schema["if"] = of_ops
+    schema["then"] = {"properties": {"rules": False}}
+    schema["else"] = {"required": ["rules"]}
+
+
 class SubscriptionSpec(Written):
-    """Who gets what where. `rules: all` means every rule, also those written later."""
+    """Who gets what where: alerts of rules, or notices about the service itself.
+
+    `rules: all` means every rule, also those written later.
+    """
+
+    model_config = ConfigDict(json_schema_extra=_kind_decides_about_rules)
 
     id: Id
+    kind: Literal["alerts", "ops"] = Field(
+        default="alerts",
+        description="alerts of rules, or ops: notices to the operator, such as of a broken feed",
+    )
     channel: Id
-    rules: Literal["all"] | RuleSelection
+    rules: Literal["all"] | RuleSelection | None = Field(
+        default=None, description="of which rules the alerts are; not for kind: ops"
+    )
     zone: Zone = "UTC"
+
+    @model_validator(mode="after")
+    def _rules_belong_to_alerts(self) -> "SubscriptionSpec":
+        if self.kind == "alerts" and self.rules is None:
+            raise ValueError('"rules" is missing; write rules: all, or which ones')
+        if self.kind == "ops" and self.rules is not None:
+            raise ValueError(
+                "a subscription of kind ops gets notices and no alerts; take its rules out, "
+                "or write a second subscription for them"
+            )
+        return self
 
     def selects(self, rule_id: str, tags: tuple[str, ...], severity: Severity) -> bool:
         """Whether this subscription gets alerts of such a rule."""
+        if self.rules is None:
+            return False
         return self.rules == "all" or self.rules.selects(rule_id, tags, severity)

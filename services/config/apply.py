@@ -5,7 +5,7 @@ The database is the record; `watch-rules` gets what changed through the outbox (
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -53,7 +53,7 @@ async def apply_folder(
             return refused
         if not decided.empty:
             await _store(tx, decided, generation + 1, clock())
-        return Applied(decided, folder.warnings)
+        return Applied(decided, (*folder.warnings, *_nobody_at_the_desk(stored, decided)))
 
 
 def _lists_in_use(stored: Stored, decided: Plan) -> ListInUse | None:
@@ -64,6 +64,17 @@ def _lists_in_use(stored: Stored, decided: Plan) -> ListInUse | None:
         {name: spec["items"] for name, spec in _after(stored, decided, Kind.LISTS).items()},
         {rule_id: spec["query"] for rule_id, spec in rules.items()},
     )
+
+
+def _nobody_at_the_desk(stored: Stored, decided: Plan) -> Iterator[Problem]:
+    """That nobody is told when a feed breaks; subscriptions made elsewhere count, too."""
+    subscriptions = _after(stored, decided, Kind.SUBSCRIPTIONS).values()
+    if not any(spec.get("kind") == "ops" for spec in subscriptions):
+        message = (
+            "no subscription is of kind ops: nobody is told when a feed breaks or goes silent; "
+            "add one, such as {id: operator, kind: ops, channel: NAME}"
+        )
+        yield Problem("subscriptions.yaml", None, message, "warning")
 
 
 def _after(stored: Stored, decided: Plan, kind: Kind) -> Mapping[str, Mapping[str, Any]]:

@@ -159,6 +159,7 @@ _WRONG_TYPE = {
     "int_type": "a whole number",
     "bool_type": "yes or no",
     "tuple_type": "a list, as in [iran, oil]",
+    "dict_type": "keys and values, as in name: …",
 }
 _LIMITS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "string_too_short": lambda _: "must not be empty",

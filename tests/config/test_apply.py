@@ -306,3 +306,32 @@ async def test_the_same_folder_applied_by_two_processes_at_once_is_applied_once(
     installations = [Installation(tmp_path, database) for database in two_processes]
     await asyncio.gather(*(i.apply() for i in installations))
     assert await installations[0].announced() == ["iran 1", "manifest 1/1"]
+
+
+async def test_a_folder_that_tells_no_operator_of_broken_feeds_is_applied_with_a_warning(
+    installation: Installation,
+) -> None:
+    applied = await installation.apply()
+    assert isinstance(applied, Applied)
+    assert [str(warning) for warning in applied.warnings] == [
+        "subscriptions.yaml: warning: no subscription is of kind ops: nobody is told when a feed "
+        "breaks or goes silent; add one, such as {id: operator, kind: ops, channel: NAME}"
+    ]
+    subscriptions = (
+        "subscriptions:\n  - {id: all, channel: console, rules: all}\n"
+        "  - {id: operator, channel: console, kind: ops}\n"
+    )
+    applied = await installation.apply({"subscriptions.yaml": subscriptions})
+    assert isinstance(applied, Applied)
+    assert applied.warnings == ()
+
+
+async def test_an_operator_who_subscribed_elsewhere_is_told_and_needs_no_warning(
+    installation: Installation,
+) -> None:
+    spec = {"id": "me", "kind": "ops", "channel": "console"}
+    async with installation.database.write() as tx:
+        await written.put(tx, Kind.SUBSCRIPTIONS, {"me": spec}, "console", NOW)
+    applied = await installation.apply()
+    assert isinstance(applied, Applied)
+    assert applied.warnings == ()

@@ -290,6 +290,25 @@ SUBSCRIPTIONS: dict[str, tuple[str, list[str]]] = {
         "    channel: console\n    rules: {tags: [me], severities: [urgent]}\n",
         ['subscriptions.yaml:7: warning: subscription "b": selects no rule'],
     ),
+    "rules where there must be none, and none where there must be": (
+        "subscriptions:\n  - id: a\n    kind: ops\n    channel: console\n    rules: all\n"
+        "  - id: b\n    channel: console\n  - id: c\n    kind: opps\n    channel: console\n",
+        [
+            'subscriptions.yaml:2: subscription "a": a subscription of kind ops gets notices and '
+            "no alerts; take its rules out, or write a second subscription for them",
+            'subscriptions.yaml:6: subscription "b": "rules" is missing; write rules: all, or '
+            "which ones",
+            'subscriptions.yaml:9: subscription "c": unknown kind "opps"; did you mean "ops"? '
+            "use alerts or ops",
+        ],
+    ),
+    "notices only": (
+        "subscriptions:\n  - id: a\n    kind: ops\n    channel: console\n",
+        [
+            'rules/iran.yaml:2: warning: rule "iran": no subscription selects it; '
+            "its alerts reach nobody",
+        ],
+    ),
     "none at all": (
         "subscriptions: []\n",
         [

@@ -243,6 +243,7 @@ def _wanting(asked: Asked, rule_ids: set[str]) -> Mapping[str, bool]:
     return {
         one.id: any(one.selects(r.rule_id, r.tags, r.severity) for r in rules)
         for one in asked.world.subscriptions
+        if one.kind == "alerts"
     }
 
 
