@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    text,
 )
 
 
@@ -163,21 +164,33 @@ page_lines = Table(
     Index(None, "seen_at"),
 )
 
-# Feeds that a hub pushes to us (WebSub); see services.poller.websub.
+# Feeds that a hub pushes to us (WebSub); see services.poller.websub. A feed has at most one
+# row that is not `leaving` or `left`; those are kept so that hubs can be told to stop.
 websub = Table(
     "websub",
     metadata,
-    Column("feed_id", String(80), primary_key=True),
+    Column("callback", String(64), primary_key=True),  # the random end of the callback's path
+    Column("feed_id", String(80), nullable=False),
     Column("topic", Text, nullable=False),
     Column("hub", Text, nullable=False),
-    Column("callback", String(64), nullable=False),  # the random end of the callback's path
+    Column("hubs", JSON, nullable=False),  # all that the feed shows, the best first
+    Column("base", Text, nullable=False),  # the public URL that the hub was told
     Column("secret", String(64), nullable=False),
     Column("state", String(12), nullable=False),
-    Column("attempts", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),  # requests since it was last verified
     Column("next_at", UtcDateTime, nullable=False),  # when to subscribe, renew or try again
     Column("lease_until", UtcDateTime, nullable=True),
     Column("detail", Text, nullable=True),
-    UniqueConstraint("callback"),
+    Column("pushed_at", UtcDateTime, nullable=True),
+    Column("streak", Integer, nullable=False),  # pushes since a poll found what none had brought
+    Column("poll_at", UtcDateTime, nullable=True),  # by when a poll makes up for a push
+    Index(
+        "uq_websub_feed_id",
+        "feed_id",
+        unique=True,
+        sqlite_where=text("state NOT IN ('leaving', 'left')"),
+        postgresql_where=text("state NOT IN ('leaving', 'left')"),
+    ),
 )
 
 # What the operator is to be told, once per episode; spread over the subscriptions of kind ops.

@@ -8,6 +8,7 @@ from services.store.database import open_database
 from tests.contracts.delivery_store_contract import DeliveryContract, JudgementContract
 from tests.contracts.lookup_store_contract import LookupContract
 from tests.contracts.store_contract import OpenStore, StoreBase, StoreContract
+from tests.contracts.websub_store_contract import WebSubContract
 
 
 class OnPostgres(StoreBase):
@@ -29,4 +30,8 @@ class TestDeliveries(OnPostgres, DeliveryContract):
 
 
 class TestLookups(OnPostgres, LookupContract):
+    pass
+
+
+class TestWebSub(OnPostgres, WebSubContract):
     pass

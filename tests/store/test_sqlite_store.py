@@ -9,6 +9,7 @@ from services.store.database import open_database, sqlite_url
 from tests.contracts.delivery_store_contract import DeliveryContract, JudgementContract
 from tests.contracts.lookup_store_contract import LookupContract
 from tests.contracts.store_contract import OpenStore, StoreBase, StoreContract
+from tests.contracts.websub_store_contract import WebSubContract
 
 
 class OnSqlite(StoreBase):
@@ -30,4 +31,8 @@ class TestDeliveries(OnSqlite, DeliveryContract):
 
 
 class TestLookups(OnSqlite, LookupContract):
+    pass
+
+
+class TestWebSub(OnSqlite, WebSubContract):
     pass

@@ -49,19 +49,31 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_page_lines_seen_at"), ["seen_at"], unique=False)
     op.create_table(
         "websub",
+        sa.Column("callback", sa.String(length=64), nullable=False),
         sa.Column("feed_id", sa.String(length=80), nullable=False),
         sa.Column("topic", sa.Text(), nullable=False),
         sa.Column("hub", sa.Text(), nullable=False),
-        sa.Column("callback", sa.String(length=64), nullable=False),
+        sa.Column("hubs", sa.JSON(), nullable=False),
+        sa.Column("base", sa.Text(), nullable=False),
         sa.Column("secret", sa.String(length=64), nullable=False),
         sa.Column("state", sa.String(length=12), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_at", UtcDateTime(timezone=True), nullable=False),
         sa.Column("lease_until", UtcDateTime(timezone=True), nullable=True),
         sa.Column("detail", sa.Text(), nullable=True),
-        sa.PrimaryKeyConstraint("feed_id", name=op.f("pk_websub")),
-        sa.UniqueConstraint("callback", name=op.f("uq_websub_callback")),
+        sa.Column("pushed_at", UtcDateTime(timezone=True), nullable=True),
+        sa.Column("streak", sa.Integer(), nullable=False),
+        sa.Column("poll_at", UtcDateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("callback", name=op.f("pk_websub")),
     )
+    with op.batch_alter_table("websub", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_websub_feed_id",
+            ["feed_id"],
+            unique=True,
+            sqlite_where=sa.text("state NOT IN ('leaving', 'left')"),
+            postgresql_where=sa.text("state NOT IN ('leaving', 'left')"),
+        )
     op.create_table(
         "notices",
         sa.Column("notice_id", sa.String(length=32), nullable=False),
