@@ -1,4 +1,8 @@
-"""The process's own HTTP endpoint: /metrics, /healthz and /readyz."""
+"""The process's own HTTP endpoint: /metrics, /healthz, /readyz, and what parts serve beside.
+
+What parts serve is meant for the world outside; a reverse proxy lets through their paths and
+no others.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -8,6 +12,32 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from services.runtime.health import Health
 from services.runtime.metrics import Metrics
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Routes:
+    """What parts serve, each under a first segment of the path that is its own.
+
+    The endpoint answers before the parts are put together, so they come and go here. A
+    handler reads no body but what it streams and measures itself.
+    """
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, Handler] = {}
+
+    def serve(self, segment: str, handler: Handler) -> None:
+        """Serve `/segment/...` by `handler`, for every method."""
+        self._handlers[segment] = handler
+
+    def clear(self) -> None:
+        """Serve nothing: the parts are put together anew."""
+        self._handlers.clear()
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """What the part whose path it is answers; 404 where there is none."""
+        handler = self._handlers.get(request.match_info["segment"])
+        return web.Response(status=404) if handler is None else await handler(request)
 
 
 class PortTakenError(Exception):
@@ -21,11 +51,12 @@ async def serve_endpoint(
     metrics: Metrics,
     health: Health,
     refresh: Callable[[], Awaitable[None]],
+    routes: Routes | None = None,
 ) -> AsyncIterator[str]:
     """Serve the endpoint and yield its base URL.
 
     `refresh` is awaited before each answer of /metrics, so that gauges read from the
-    database or the bus are as fresh as the scrape.
+    database or the bus are as fresh as the scrape. `routes` are served beside.
     """
 
     async def show_metrics(_: web.Request) -> web.Response:
@@ -44,7 +75,10 @@ async def serve_endpoint(
     app.router.add_get("/metrics", show_metrics)
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
+    if routes is not None:
+        app.router.add_route("*", "/{segment}/{rest:.*}", routes.answer)
+    # A body is what came over the wire: it may be signed, and nobody asked for it to be packed.
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1, auto_decompress=False)
     await runner.setup()
     try:
         yield await _listen(runner, host, port)

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from importlib.metadata import version
@@ -15,7 +15,7 @@ from prometheus_client import ProcessCollector
 from services.runtime.backoff import delay
 from services.runtime.dependency import DependencyUnavailableError
 from services.runtime.health import Health
-from services.runtime.http import PortTakenError, serve_endpoint
+from services.runtime.http import PortTakenError, Routes, serve_endpoint
 from services.runtime.lifecycle import Part, run_parts, stop_on_signals, wait_for_stop
 from services.runtime.metrics import Metrics
 from services.runtime.settings import Settings
@@ -33,7 +33,8 @@ class Process:
     """A process while its parts are put together.
 
     `stack` closes what parts opened, in reverse order, after all parts have ended.
-    `refreshes` bring gauges up to date before a scrape.
+    `refreshes` bring gauges up to date before a scrape; `routes` is what parts serve on the
+    endpoint.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Process:
     metrics: Metrics
     health: Health
     refreshes: list[Refresh]
+    routes: Routes = field(default_factory=Routes)
 
 
 Assemble = Callable[[Process], Awaitable[dict[str, Part]]]
@@ -68,14 +70,16 @@ async def run_process(
     ProcessCollector(registry=metrics.registry)
     health = Health(metrics)
     refreshes: list[Refresh] = []
+    routes = Routes()
+    refresh = partial(_refresh, refreshes)
     place = (settings.http_host, settings.http_port)
-    async with serve_endpoint(*place, metrics, health, partial(_refresh, refreshes)) as url:
+    async with serve_endpoint(*place, metrics, health, refresh, routes) as url:
         startup = health.component("startup")
         failures = 0
         while not stop.is_set():
             try:
                 async with AsyncExitStack() as stack:
-                    process = Process(name, settings, stack, metrics, health, refreshes)
+                    process = Process(name, settings, stack, metrics, health, refreshes, routes)
                     parts = await assemble(process)
                     startup.ready()
                     log.info("wirewatch runs", process=name, url=url)
@@ -84,6 +88,7 @@ async def run_process(
             except DependencyUnavailableError as error:
                 failures += 1
                 refreshes.clear()
+                routes.clear()
                 startup.waiting(str(error))
                 pause = delay(failures, FIRST_PAUSE, LONGEST_PAUSE, 1)
                 log.warning("start waits", error=str(error), seconds=pause.total_seconds())

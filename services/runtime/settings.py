@@ -44,6 +44,13 @@ class Settings(BaseSettings):
     http_port: int = Field(
         9710, ge=0, le=65535, description="their port; 0 takes a free one and logs it"
     )
+    public_url: str | None = Field(
+        None,
+        max_length=500,
+        pattern=r"^https?://[^/?#@\s]+(/[^?#@\s]*)?$",
+        description="the URL under which the internet reaches /websub/ of this endpoint, through a "
+        "reverse proxy; lets hubs push feeds; unset: feeds are polled only",
+    )
     database_url: SecretStr | None = Field(
         None, description="SQLAlchemy URL of the database; unset: SQLite in the state folder"
     )

@@ -1,13 +1,15 @@
 """The process's own endpoint: what it says about parts that work, wait and have stopped."""
 
+import gzip
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
 import pytest
+from aiohttp import web
 
 from services.runtime.health import Health
-from services.runtime.http import PortTakenError, serve_endpoint
+from services.runtime.http import PortTakenError, Routes, serve_endpoint
 from services.runtime.metrics import Metrics
 
 
@@ -66,3 +68,43 @@ async def test_a_taken_port_is_named_with_the_way_out() -> None:
         with pytest.raises(PortTakenError, match="WIREWATCH_HTTP_PORT"):
             async with serve_endpoint("127.0.0.1", port, metrics, health, _nothing):
                 pass
+
+
+@asynccontextmanager
+async def _serving(routes: Routes) -> AsyncIterator[str]:
+    metrics = Metrics()
+    async with serve_endpoint("127.0.0.1", 0, metrics, Health(metrics), _nothing, routes) as url:
+        yield url
+
+
+async def _say_path(request: web.Request) -> web.Response:
+    return web.Response(text=f"{request.method} {request.match_info['rest']}")
+
+
+async def test_a_part_serves_what_lies_under_its_own_path_and_nothing_else() -> None:
+    routes = Routes()
+    async with _serving(routes) as url:
+        assert (await _get(f"{url}/door/a/b"))[0] == 404
+        routes.serve("door", _say_path)  # parts are put together after the endpoint answers
+        assert await _get(f"{url}/door/a/b") == (200, "GET a/b")
+        assert (await _get(f"{url}/doors/a"))[0] == 404
+        assert (await _get(f"{url}/door"))[0] == 404
+        assert (await _get(f"{url}/metrics"))[0] == 200
+        routes.clear()
+        assert (await _get(f"{url}/door/a/b"))[0] == 404
+
+
+async def test_a_part_gets_a_body_as_it_came_over_the_wire() -> None:
+    routes, packed = Routes(), gzip.compress(b"x" * 1_000_000)
+
+    async def measure(request: web.Request) -> web.Response:
+        return web.Response(text=str(len(await request.content.read())))
+
+    routes.serve("door", measure)
+    headers = {"Content-Encoding": "gzip"}
+    async with (
+        _serving(routes) as url,
+        aiohttp.ClientSession() as client,
+        client.post(f"{url}/door/", data=packed, headers=headers) as response,
+    ):
+        assert await response.text() == str(len(packed))
