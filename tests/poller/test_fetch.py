@@ -118,6 +118,19 @@ async def test_a_304_nobody_asked_for_is_an_error(session: aiohttp.ClientSession
         assert failure(await fetch(session, url, NOW, LIMITS)).reason is FetchReason.HTTP_ERROR
 
 
+async def test_every_link_header_is_kept_as_it_stands(session: aiohttp.ClientSession) -> None:
+    async def answer(_: web.Request) -> web.Response:
+        reply = web.Response(text="x")
+        reply.headers.add("Link", '<a>; rel="hub", <b>; rel=self')
+        reply.headers.add("link", "<c>")
+        return reply
+
+    async with serving(answer) as url:
+        result = await fetch(session, url, NOW, LIMITS)
+    assert isinstance(result, Fetched)
+    assert result.headers.links == ('<a>; rel="hub", <b>; rel=self', "<c>")
+
+
 async def test_an_etag_that_is_not_text_counts_as_absent(session: aiohttp.ClientSession) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
