@@ -17,8 +17,8 @@ from schemas.topics import NOTIFIER_GROUP
 from services.bus.port import Record
 from services.notifier.counted import judging_starts_at_zero
 from services.notifier.message import DeliveryIds, compose
+from services.notifier.names import alert_id, delivery_id, story_of
 from services.notifier.policy import addressed, new_matches
-from services.notifier.stories import alert_id, delivery_id, story_of
 from services.runtime.clock import Clock
 from services.runtime.metrics import Metrics
 from services.runtime.wakeup import Wakeup

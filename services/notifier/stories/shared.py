@@ -1,0 +1,73 @@
+"""Where a report says what a story has said before.
+
+Shingles are sampled, about every eighth word, so what lies between two shared ones counts as shared
+only if no other kept shingle stands between them. What lies before the first and behind the last
+does not: rather an alert too many than one too few.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.matches import RuleMatch
+from services.notifier.stories.report import Report
+from services.notifier.stories.shingles import WIDTH
+from services.notifier.stories.words import Hashes, places_of
+
+Span = tuple[int, int]
+"""`[start, end)` in code points of the report's text."""
+# Two kept shingles further apart than this say little of what is between them.
+_FURTHEST_WORDS = 48
+_NEWS_WORDS = 80
+
+
+def shared_spans(report: Report, mask: npt.NDArray[np.bool_]) -> Sequence[Span]:
+    """The parts of the report's text that are made of the shingles in `mask`."""
+    places = places_of(report.text)
+    return [(places[first][0], places[last][1]) for first, last in _shared(report, mask)]
+
+
+def unshared_words(report: Report, mask: npt.NDArray[np.bool_]) -> Hashes:
+    """The words of the report outside these parts, as far as they stand together.
+
+    What stands between two parts is hardly news where it is shorter than a few sentences.
+    """
+    own = np.ones(len(report.words), np.bool_)
+    for first, last in _shared(report, mask):
+        own[first : last + 1] = False
+    edges = np.flatnonzero(np.diff(np.concatenate(([False], own, [False]))))
+    long = [(a, b) for a, b in edges.reshape(-1, 2).tolist() if b - a >= _NEWS_WORDS]
+    return np.concatenate([report.words[a:b] for a, b in long] or [report.words[:0]])
+
+
+def _shared(report: Report, mask: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:
+    order = np.argsort(report.shingles.words, kind="stable")
+    return _stretches(report.shingles.words[order].tolist(), mask[order].tolist())
+
+
+def is_inside(match: RuleMatch, report: Report, spans: Sequence[Span]) -> bool:
+    """Whether everything that proves the match lies in these parts of the report's text.
+
+    A match proven by nothing that stands in a text (by absence, by metadata) does not.
+    """
+    hits = [hit for clause in match.evidence for hit in clause.hits]
+    return bool(hits) and all(
+        hit.field is report.field
+        and any(start <= hit.start and hit.end <= end for start, end in spans)
+        for hit in hits
+    )
+
+
+def _stretches(places: Sequence[int], shared: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """The first and the last word of each stretch of shared shingles."""
+    first: int | None = None
+    last = 0
+    for place, is_shared in zip(places, shared, strict=True):
+        if first is not None and not (is_shared and place - last <= _FURTHEST_WORDS):
+            yield first, last + WIDTH - 1
+            first = None
+        if is_shared:
+            first, last = place if first is None else first, place
+    if first is not None:
+        yield first, last + WIDTH - 1
