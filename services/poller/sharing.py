@@ -1,23 +1,37 @@
-"""How several pollers share the feeds: every host belongs to one living poller.
+"""How several pollers share the feeds: a poller polls the hosts whose leases it has.
 
-Pollers tell the database that they live; a host's owner is chosen among the living by
-rendezvous hashing, so that one poller's coming or going moves only its own hosts. While
-the pollers disagree for a moment a feed may be polled by two: readers drop the repeat.
+What it asks for and how long it may believe in what it got is `leases`' judgement. Article
+pages are read by whoever has the feed, and the target of a redirect by whoever follows it:
+their hosts may see several pollers.
 """
 
-import hashlib
 import secrets
-from collections.abc import Collection
-from datetime import datetime, timedelta
+import sys
+import time
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
-from urllib.parse import urlsplit
 
-from services.runtime.clock import utc_now
-from services.store import pollers
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.poller.addresses import host_of
+from services.poller.leases import (
+    HAND_OVER_EVERY,
+    RENEW_EVERY,
+    SLOTS,
+    TERM,
+    Holding,
+    holding,
+    plan,
+    share_of,
+    slot_of,
+)
+from services.store import leases
 from services.store.database import Database
 
-ALIVE_FOR = timedelta(seconds=20)  # without a sign of life a poller's hosts go to others
-SIGN_OF_LIFE_EVERY = timedelta(seconds=4)
+log = structlog.get_logger()
 
 
 class Share(Protocol):
@@ -58,46 +72,80 @@ class Everything:
         """Nobody is there to take over."""
 
 
-class HostShare:
-    """The hosts that belong to one poller among several."""
+def seconds_passed() -> float:
+    """A clock that nobody sets, and that runs on while the process or the machine is stopped."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
 
-    def __init__(self, database: Database) -> None:
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """The poller's own clock, and the database's, at the beginning of a transaction."""
+
+    here: Callable[[], float] = seconds_passed
+    there: Callable[[AsyncConnection], Awaitable[datetime]] = leases.begin
+
+
+class HostShare:
+    """The hosts that one poller among several has leases for."""
+
+    def __init__(self, database: Database, clocks: Clocks | None = None) -> None:
         self._database = database
+        self._clocks = clocks or Clocks()
         self._me = secrets.token_hex(8)
-        self._living: frozenset[str] = frozenset()
-        self._signed_at: datetime | None = None
+        self._holding = Holding()
+        self._asked_at: float | None = None
 
     async def refresh(self, polled: Collection[str]) -> bool:
-        """Give a sign of life now and then, and look who else did."""
-        now = utc_now()
-        if self._signed_at is not None and now - self._signed_at < SIGN_OF_LIFE_EVERY:
+        """Renew what is ours, take what is free, and hand over what should be another's."""
+        asked_at = self._clocks.here()
+        if not self._is_time(asked_at):
             return False
-        async with self._database.write() as tx:
-            await pollers.sign(tx, self._me, now)
-            await pollers.forget(tx, now - ALIVE_FOR)
-            living = frozenset(await pollers.living(tx))
-        self._signed_at = now
-        changed, self._living = living != self._living, living
-        return changed
+        before = self._holding if asked_at < self._holding.until else Holding()
+        busy = {_slot(url) for url in polled}
+        # Not what is found to be another's now: a poll may begin there while we ask.
+        self._holding = await self._ask(before.leaving - busy, asked_at)
+        self._asked_at = asked_at
+        return self._tell_changes(before)
 
     def has(self, url: str) -> bool:
-        """Whether the URL's host is this poller's."""
-        return owner_of(urlsplit(url).hostname or "", self._living) == self._me
+        """Whether the URL's host is ours, now and for longer."""
+        return self._holding.may_begin(_slot(url), self._clocks.here())
 
     def holds(self, url: str) -> bool:
-        """Whatever has begun may end."""
-        return True
+        """Whether the URL's host is ours, now."""
+        return self._holding.may_go_on(_slot(url), self._clocks.here())
 
     async def give_up(self) -> None:
-        """Leave the living."""
+        """Leave the living, and all leases to them."""
+        self._holding = Holding()
         async with self._database.write() as tx:
-            await pollers.leave(tx, self._me)
+            await leases.leave(tx, self._me)
+
+    def _is_time(self, now: float) -> bool:
+        every = HAND_OVER_EVERY if self._holding.leaving else RENEW_EVERY
+        return self._asked_at is None or now - self._asked_at >= every.total_seconds()
+
+    async def _ask(self, given_up: Collection[int], asked_at: float) -> Holding:
+        async with self._database.write() as tx:
+            now = await self._clocks.there(tx)
+            await leases.sign(tx, self._me, now)
+            share = share_of(self._me, await leases.living(tx, now - TERM))
+            wanted = plan(self._me, share, await leases.leases(tx), given_up, now)
+            slots = await leases.renew(tx, self._me, wanted.renew, now + TERM)
+            slots |= await leases.claim(tx, self._me, sorted(wanted.claim), now, now + TERM)
+            await leases.release(tx, self._me, wanted.release)
+        return holding(share, slots, asked_at)
+
+    def _tell_changes(self, before: Holding) -> bool:
+        ours = self._holding.ours
+        if ours == before.ours:
+            return False
+        handing_over = len(self._holding.leaving)
+        log.info("share of the hosts", of=SLOTS, slots=len(ours), handing_over=handing_over)
+        return True
 
 
-def owner_of(host: str, living: Collection[str]) -> str | None:
-    """The poller that a host belongs to: the one with the highest hash of both. PURE."""
-    return max(living, key=lambda poller: _weight(host, poller), default=None)
-
-
-def _weight(host: str, poller: str) -> bytes:
-    return hashlib.sha256(f"{host}\x00{poller}".encode()).digest()
+def _slot(url: str) -> int:
+    return slot_of(host_of(url))
