@@ -75,7 +75,7 @@ def test_a_slot_that_is_ours_again_is_not_released() -> None:
 def test_a_poller_begins_nothing_where_another_is_to_take_over() -> None:
     ours = holding(frozenset({1}), frozenset({1, 2}), asked_at=100)
     end = 100 + (TERM - MARGIN).total_seconds()
-    assert (ours.ours, ours.leaving) == ({1}, {2})
+    assert (ours.ours, ours.leaving) == (frozenset({1}), frozenset({2}))
     assert ours.may_begin(1, end - 1)
     assert not ours.may_begin(1, end)
     assert not ours.may_begin(2, 100)

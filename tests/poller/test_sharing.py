@@ -1,7 +1,7 @@
 """Pollers share the hosts through the database, on SQLite and on PostgreSQL."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -60,7 +60,7 @@ class Room:
         held = [url for share in self.shares for url in URLS if share.holds(url)]
         assert len(held) == len(set(held)), "nobody holds what another holds"
 
-    def has(self, poller: int) -> Collection[str]:
+    def has(self, poller: int) -> set[str]:
         return {url for url in URLS if self.shares[poller].has(url)}
 
 
