@@ -7,7 +7,7 @@ The database is the record; `watch-rules` gets what changed through the outbox (
 import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,9 @@ from services.runtime.clock import Clock
 from services.store import feeds, written
 from services.store.database import Database
 from services.store.written import Kind
+
+# What a feed has shown, after it was removed: who puts it back is told no old news.
+_REMEMBERED_FOR = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ async def _store(tx: AsyncConnection, decided: Plan, generation: int, now: datet
         await written.put(tx, kind, change.upserts, APPLY, now)
         await written.remove(tx, kind, change.removed)
     await feeds.forget_feeds(tx, decided.changes[Kind.FEEDS].removed)
+    await feeds.forget_lost(tx, now - _REMEMBERED_FOR)
     await written.set_counter(tx, written.GENERATION, generation)
     rules, lists = _news(decided.changes[Kind.RULES]), _news(decided.changes[Kind.LISTS])
     await announce(tx, generation, rules, lists)

@@ -60,6 +60,7 @@ class Sighting:
     article_id: str
     first_seen_at: datetime
     seen_at: datetime
+    late: bool = False
 
 
 def wants_page(
@@ -98,6 +99,7 @@ def article_of(
         published_at=published_at(entry, sighting.first_seen_at),
         first_seen_at=sighting.first_seen_at,
         seen_at=sighting.seen_at,
+        late=sighting.late,
     )
 
 

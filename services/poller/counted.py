@@ -23,4 +23,5 @@ def start_at_zero(metrics: Metrics) -> None:
         metrics.articles.labels(text.value, reason.value)
         if reason not in _PAGE_NOT_ASKED_FOR:
             metrics.pages.labels(reason.value)
-    metrics.entries_muted.labels("first_fetch")
+    for why in ("first_fetch", "reidentified"):
+        metrics.entries_muted.labels(why)

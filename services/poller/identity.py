@@ -1,37 +1,54 @@
-"""Who an entry is: whether it is new, edited or known.
+"""Who an entry is: by which names it may be known, and what was seen under them. PURE.
 
 Decides from the entries of one document and from what was seen in that feed. What was
 seen is the caller's to keep. An entry is new only if none of its aliases was seen; there
 is no date cursor, because two entries may share a second.
+
+A name that two entries of a document share tells neither of them from the other, then and
+later: it counts for nothing, and is remembered as such.
 """
 
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from services.poller.parse import FeedEntry
+from services.store.feeds import SeenEntry
 
 _TRACKING = re.compile(
-    r"utm_\w+|mc_[ce]id|fbclid|gclid|dclid|msclkid|yclid|twclid|igshid|gbraid|wbraid|_ga|_gl|_hs\w+"
-    r"|ocid|cmpid|at_(?:medium|campaign|custom\d)|traffic_source|ito|ns_\w+|xtor|wt_mc|cmp"
-    r"|guccounter|guce_\w+|__twitter_impression",
+    r"utm_\w+|(?:mtm|pk|piwik|matomo)_\w+|mc_[ce]id|mkt_tok|fbclid|gclid|gclsrc|gad_\w+|dclid"
+    r"|msclkid|yclid|ymclid|twclid|ttclid|li_fat_id|igshid|igsh|srsltid|gbraid|wbraid|_ga|_gl"
+    r"|_hs\w+|__hs\w+|hsctatracking|ocid|ncid|icid|cmpid|cmp|sc_campaign|smid|ref_src|ito|xtor"
+    r"|at_(?:medium|campaign|custom\d)|traffic_source|ns_\w+|wt[._]mc\w*|guccounter|guce_\w+"
+    r"|vero_(?:id|conv)|oly_(?:anon|enc)_id|s_kwcid|_openstat|__twitter_impression",
     re.IGNORECASE,
 )
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-# The surest first: the first alias names a new article, the first that was seen an edited one.
-_ORDER = ("guid", "path", "link", "entry", "text")
+# The surest first. The first three name an entry by themselves; the fourth where they are
+# missing or shared, the last where all others are.
+_STRONG = ("guid", "path", "link")
+_ORDER = (*_STRONG, "entry", "text")
+
+
+SHARED = ""
+"""In place of an article: entries of one document shared this alias."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What is remembered of an alias: its article and the last text published for it."""
+class Named:
+    """The names of an entry, the surest first: all that it bears, and those that count.
 
-    article_id: str
-    text_hash: str
+    `shared` are those that count for nothing because others bear them, too.
+    """
+
+    borne: tuple[str, ...]
+    counting: tuple[str, ...]
+    shared: tuple[str, ...]
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +76,65 @@ Verdict = New | Edited | Known
 
 
 def classify(
-    feed_id: str, aliases: frozenset[str], text_hash: str, seen: Mapping[str, Seen]
-) -> Verdict:
-    """What an entry with these aliases and this text is, given what `feed_id` showed so far.
+    feed_id: str, document: Sequence[Named], seen: Mapping[str, SeenEntry]
+) -> list[Verdict]:
+    """What each entry of a document is, given what `feed_id` showed so far.
 
-    `aliases` must not be empty; those of `aliases_of` never are.
+    No two of them are the same article: where the names of two lead to one, it is the one
+    with the same text, or else with the surer name, and the other is new.
     """
-    ordered = sorted(aliases, key=_rank)
-    hits = [seen[alias] for alias in ordered if alias in seen]
-    if not hits:
-        return New(article_id(feed_id, ordered[0]))
-    # An alias that another entry once shared may lead to that one's article; the text tells.
-    same_text = next((hit for hit in hits if hit.text_hash == text_hash), None)
-    return Known(same_text.article_id) if same_text else Edited(hits[0].article_id)
+    verdicts: dict[int, Verdict] = {}
+    taken: set[str] = set()
+    claims = [_claim(each, seen) for each in document]
+    for place in sorted(range(len(document)), key=lambda i: (claims[i].weight, i)):
+        verdicts[place] = _verdict(feed_id, document[place], claims[place], seen, taken)
+        taken.add(verdicts[place].article_id)
+    return [verdicts[place] for place in range(len(document))]
+
+
+def _verdict(
+    feed_id: str,
+    entry: Named,
+    claim: "_Claim",
+    seen: Mapping[str, SeenEntry],
+    taken: Collection[str],
+) -> Verdict:
+    if claim.article_id is None or claim.article_id in taken:
+        return New(_new_id(feed_id, entry, seen, taken))
+    return (Known if claim.same_text else Edited)(claim.article_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """The article that an entry's names lead to, and how surely; the lightest goes first."""
+
+    article_id: str | None = None
+    same_text: bool = False
+    rank: int = len(_ORDER)
+
+    @property
+    def weight(self) -> tuple[bool, int]:
+        return not self.same_text, self.rank
+
+
+def _claim(entry: Named, seen: Mapping[str, SeenEntry]) -> _Claim:
+    hits = [(alias, seen[alias]) for alias in entry.counting if alias in seen]
+    # An alias that is shared from now on still leads to the article it was of, with its text.
+    once = [(a, seen[a]) for a in entry.borne if a in seen and seen[a].article_id != SHARED]
+    for alias, hit in (*hits, *once):
+        if hit.text_hash == entry.text:
+            return _Claim(hit.article_id, True, _rank(alias))
+    return _Claim(hits[0][1].article_id, False, _rank(hits[0][0])) if hits else _Claim()
+
+
+def _new_id(
+    feed_id: str, entry: Named, seen: Mapping[str, SeenEntry], taken: Collection[str]
+) -> str:
+    """Named by its surest name that led to nothing, so that a repeat gives the same."""
+    unseen = [alias for alias in entry.counting if alias not in seen]
+    found = article_id(feed_id, (unseen or entry.borne[-1:])[0])
+    # The name of an article that is known by other names since: once more makes another.
+    return article_id(feed_id, found) if found in taken else found
 
 
 def article_id(feed_id: str, alias: str) -> str:
@@ -84,19 +147,44 @@ def text_hash(entry: FeedEntry) -> str:
     return _digest(*(" ".join(part.split()) for part in (entry.title, entry.summary, entry.body)))
 
 
-def aliases_of(entries: Sequence[FeedEntry]) -> tuple[frozenset[str], ...]:
-    """The aliases of every entry of one document, at least one each.
+def distinct(entries: Sequence[FeedEntry]) -> list[FeedEntry]:
+    """The entries without repeats that say the very same."""
+    return list({_by_text(entry): entry for entry in entries}.values())
 
-    An alias that two entries share counts for nothing (feeds whose links all point home,
-    "Market wrap" twice a day). Entries that share all of them are the same text twice
-    and keep the last, the one that holds the text.
+
+def borne_by(entries: Sequence[FeedEntry]) -> list[tuple[str, ...]]:
+    """All names that each of the entries of one document bears, the surest first."""
+    one_host = len({host for entry in entries if (host := _host_of(entry.guid))}) < 2
+    return [_names(entry, one_host=one_host) for entry in entries]
+
+
+def named(entries: Sequence[FeedEntry], seen: Mapping[str, SeenEntry]) -> list[Named]:
+    """The names of the `distinct` entries of one document, each with one at least that counts.
+
+    Title and day count only where guid and link are missing or shared; the whole text where
+    title and day are, too ("Market wrap" twice a day, in a feed whose links all point home).
     """
-    candidates = [_candidates(entry) for entry in entries]
-    uses = Counter(alias for own in candidates for alias in own)
-    return tuple(
-        frozenset(alias for alias in own if uses[alias] == 1) or frozenset((_fallback(entry),))
-        for own, entry in zip(candidates, entries, strict=True)
-    )
+    borne = borne_by(entries)
+    uses = Counter(alias for names in borne for alias in names)
+    useless = {alias for alias, count in uses.items() if count > 1}
+    useless |= {a for a in uses if a in seen and seen[a].article_id == SHARED}
+    return [_named(names, useless, entry) for names, entry in zip(borne, entries, strict=True)]
+
+
+def _named(names: tuple[str, ...], useless: Collection[str], entry: FeedEntry) -> Named:
+    shared = tuple(alias for alias in names[:-1] if alias in useless)
+    return Named(names, _counting(names, useless), shared, text_hash(entry))
+
+
+def _counting(names: Sequence[str], useless: Collection[str]) -> tuple[str, ...]:
+    left = [alias for alias in names[:-1] if alias not in useless]
+    strong = tuple(alias for alias in left if _kind(alias) in _STRONG)
+    return strong or tuple(left) or tuple(names[-1:])
+
+
+def aliases_of(entries: Sequence[FeedEntry]) -> tuple[frozenset[str], ...]:
+    """The names that count of each of the `distinct` entries of a feed's first document."""
+    return tuple(frozenset(each.counting) for each in named(entries, {}))
 
 
 def published_at(entry: FeedEntry, now: datetime) -> datetime | None:
@@ -128,34 +216,41 @@ def _canonical_query(query: str) -> str:
     return urlencode(sorted((k, v) for k, v in pairs if not _TRACKING.fullmatch(k)))
 
 
-def _candidates(entry: FeedEntry) -> frozenset[str]:
-    """All aliases an entry may have, before looking at its neighbours.
-
-    "entry" holds everything but the text, so an entry whose guid or link is shared in one
-    document and not in the next is recognised in both. Without guid and link it is the
-    title and the day. "text" does the same where there is no guid to tell entries apart.
-    """
+def _names(entry: FeedEntry, *, one_host: bool) -> tuple[str, ...]:
+    """All names that an entry bears. The whole text is always there, and tells it from all."""
     link = canonical_link(entry.link) if entry.link else None
-    path = _path_of(entry.guid) if entry.guid else None
     found = {
         "guid": entry.guid,
-        "path": path,
+        # In a feed that gathers many sites, two of them may each have a /?p=12.
+        "path": _path_of(entry.guid) if entry.guid and one_host else None,
         "link": link,
-        "entry": _entry_digest(entry, link),
-        "text": None if entry.guid else _digest(_entry_digest(entry, link), text_hash(entry)),
+        "entry": _by_title_and_day(entry, link),
     }
-    return frozenset(f"{kind}:{value}" for kind, value in found.items() if value)
+    named = [f"{kind}:{value}" for kind, value in found.items() if value]
+    return (*named, f"text:{_by_text(entry)}")
 
 
-def _fallback(entry: FeedEntry) -> str:
+def _by_title_and_day(entry: FeedEntry, link: str | None) -> str | None:
+    """None where one of them is missing: every day has its "Market wrap"."""
+    title, when = " ".join(entry.title.casefold().split()), entry.published or entry.updated
+    if not title or when is None:
+        return None
+    return _digest(entry.guid or "", link or "", title, when.date().isoformat())
+
+
+def _by_text(entry: FeedEntry) -> str:
     link = canonical_link(entry.link) if entry.link else None
-    return f"text:{_digest(_entry_digest(entry, link), text_hash(entry))}"
-
-
-def _entry_digest(entry: FeedEntry, link: str | None) -> str:
     when = entry.published or entry.updated
     day = when.date().isoformat() if when else ""
-    return _digest(entry.guid or "", link or "", " ".join(entry.title.casefold().split()), day)
+    return _digest(entry.guid or "", link or "", day, text_hash(entry))
+
+
+def _host_of(guid: str | None) -> str | None:
+    try:
+        host = urlsplit(guid or "").hostname
+    except ValueError:
+        return None
+    return host.removeprefix("www.") if host else None
 
 
 def _path_of(guid: str) -> str | None:
@@ -170,8 +265,12 @@ def _path_of(guid: str) -> str | None:
     return tail if tail.strip("/") else None
 
 
-def _rank(alias: str) -> tuple[int, str]:
-    return _ORDER.index(alias.partition(":")[0]), alias
+def _kind(alias: str) -> str:
+    return alias.partition(":")[0]
+
+
+def _rank(alias: str) -> int:
+    return _ORDER.index(_kind(alias))
 
 
 def _digest(*parts: str) -> str:

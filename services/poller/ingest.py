@@ -8,36 +8,45 @@ published again under the same (article id, revision), which every reader drops.
 """
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from schemas.article import Article, TextOrigin
+from schemas.article import Article, TextOrigin, TextReason
 from schemas.folder import FeedSpec
 from schemas.topics import ARTICLES
 from services.bus.port import Outgoing
-from services.poller import schedule
+from services.poller import edits, schedule
 from services.poller.articles import NoPageText, PageResult, Sighting, article_of, wants_page
-from services.poller.news import Sighted, Sorted, all_aliases, sort_entries
+from services.poller.identity import SHARED
+from services.poller.news import Sighted, Since, Sorted, all_aliases, sort_entries
 from services.poller.parse import ParsedFeed
+from services.poller.reidentified import set_reidentified_apart, title_of
 from services.poller.surroundings import PollingPolicy, Surroundings
-from services.store import feeds
-from services.store.feeds import PageRetry
+from services.store import entry_edits, entry_titles, feeds
+from services.store.entry_edits import Edits
+from services.store.feeds import NOT_PUBLISHED, PageRetry, SeenEntry
 
 log = structlog.get_logger()
 
 SEEN_FOR = timedelta(days=90)  # after an entry has left the feed
 _PAGES_AT_ONCE = 8  # of one document; the session holds a host to two connections
+_PAGE_UNREAD = NoPageText(TextReason.NO_TEXT)
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A document whose news are on the bus: what is to be remembered of it."""
+    """A document whose news are on the bus: what is to be remembered of it.
+
+    `retries` are pages to try again, and revisions that wait for their turn.
+    """
 
     found: Sorted
     retries: tuple[PageRetry, ...]
+    edits: Mapping[str, Edits] = field(default_factory=dict)
 
 
 class Ingest:
@@ -47,9 +56,7 @@ class Ingest:
         self._around = around
         self._policy = policy
 
-    async def take(
-        self, feed: FeedSpec, parsed: ParsedFeed, mute_before: datetime | None, now: datetime
-    ) -> Taken:
+    async def take(self, feed: FeedSpec, parsed: ParsedFeed, since: Since, now: datetime) -> Taken:
         """Publish what is new in a document; the bus has it all when this returns.
 
         Raises BusUnavailableError and DatabaseUnavailableError: then nothing was remembered,
@@ -57,22 +64,48 @@ class Ingest:
         """
         async with self._around.database.read() as tx:
             seen = await feeds.seen(tx, feed.id, all_aliases(parsed.entries))
-        found = sort_entries(feed.id, parsed.entries, seen, mute_before, now)
+            found = sort_entries(feed.id, parsed.entries, seen, since, now)
+            if found.suddenly_new:
+                found = set_reidentified_apart(found, await _past(tx, feed.id, found), now)
+            edited = [s.remembered.article_id for s in found.news if s.edited]
+            before = await entry_edits.edits_of(tx, edited) if edited else {}
+        turns = {article_id: edits.turn(before.get(article_id), now) for article_id in edited}
+        found = _with_waiting(found, {i for i, turn in turns.items() if turn > now})
         retries = await self._publish_all(feed, found, parsed)
-        self._around.metrics.entries_muted.labels("first_fetch").inc(len(found.muted))
-        return Taken(found, tuple(retries))
+        waiting = [
+            self._waiting(feed, s, turns[s.remembered.article_id], parsed.lang)
+            for s in found.waiting
+        ]
+        self._count(feed, found)
+        after = {
+            s.remembered.article_id: edits.published(before.get(s.remembered.article_id), now)
+            for s in found.news
+            if s.edited
+        }
+        return Taken(found, (*retries, *waiting), after)
 
     async def remember(
         self, tx: AsyncConnection, feed_id: str, taken: Taken, now: datetime
     ) -> None:
         """Remember a document that was taken."""
-        entries = [(s.aliases, s.remembered) for s in taken.found.everything]
+        told = [s for s in taken.found.everything if not s.fresh]
+        entries = [(s.aliases, s.remembered) for s in told]
+        entries += [(s.shared, SeenEntry(SHARED, "", now)) for s in told if s.shared]
+        titles = [(title, s.remembered) for s in told if (title := title_of(s)) is not None]
+        await feeds.keep_seen(tx, feed_id, now)
         await feeds.remember(tx, feed_id, entries, now)
-        await feeds.forget_seen(tx, feed_id, now - SEEN_FOR)
+        await entry_titles.remember_titles(tx, feed_id, titles, now)
+        await self._forget(tx, feed_id, now)
+        for article_id, made in taken.edits.items():
+            await entry_edits.save_edits(tx, feed_id, article_id, made)
         for sighted in taken.found.news:  # a retry for an earlier revision is out of date
             await feeds.end_retry(tx, sighted.remembered.article_id)
         for retry in taken.retries:
             await feeds.schedule_retry(tx, retry)
+
+    async def _forget(self, tx: AsyncConnection, feed_id: str, now: datetime) -> None:
+        await feeds.forget_seen(tx, feed_id, now - SEEN_FOR)
+        await entry_edits.forget_edits(tx, feed_id, now - edits.QUIET_AFTER)
 
     async def publish(self, article: Article) -> None:
         """Put an article on the bus."""
@@ -103,13 +136,54 @@ class Ingest:
         page: PageResult | None = wants_page(feed.full_text, sighted.entry)
         if page is None:
             page = await self._around.reader.read(sighted.entry.link or "")
-        who = sighted.remembered
-        sighting = Sighting(who.article_id, who.first_seen_at, self._around.clock())
-        article = article_of(feed, sighted.entry, page, sighting, feed_lang)
+        article = self._article(feed, sighted, page, feed_lang)
         await self.publish(article)
-        due = schedule.page_retry_due(1, sighting.seen_at, self._policy.first_page_retry)
+        due = schedule.page_retry_due(1, article.seen_at, self._policy.first_page_retry)
         if isinstance(page, NoPageText) and article.text is TextOrigin.SUMMARY:
             log.warning("page not read", feed=feed.id, reason=page.reason.value, url=article.url)
             if page.worth_another_try and due is not None:
-                return PageRetry(who.article_id, feed.id, article.encode(), 0, due)
+                return PageRetry(article.article_id, feed.id, article.encode(), 0, due)
         return None
+
+    def _waiting(
+        self, feed: FeedSpec, sighted: Sighted, due: datetime, feed_lang: str | None
+    ) -> PageRetry:
+        """A revision to be published when it is due, as the database keeps it until then."""
+        page = wants_page(feed.full_text, sighted.entry) or _PAGE_UNREAD
+        article = self._article(feed, sighted, page, feed_lang)
+        return PageRetry(article.article_id, feed.id, article.encode(), NOT_PUBLISHED, due)
+
+    def _article(
+        self, feed: FeedSpec, sighted: Sighted, page: PageResult, feed_lang: str | None
+    ) -> Article:
+        who, late = sighted.remembered, sighted.late and feed.late == "quiet"
+        sighting = Sighting(who.article_id, who.first_seen_at, self._around.clock(), late)
+        return article_of(feed, sighted.entry, page, sighting, feed_lang)
+
+    def _count(self, feed: FeedSpec, found: Sorted) -> None:
+        metrics, late = self._around.metrics, sum(s.late for s in found.news)
+        metrics.entries_muted.labels("first_fetch").inc(len(found.muted))
+        metrics.entries_muted.labels("reidentified").inc(len(found.reidentified))
+        metrics.entries_late.inc(late)
+        metrics.edits_put_off.inc(len(found.waiting))
+        if found.reidentified:
+            log.warning(
+                "feed has other names for its entries; they are no news",
+                feed=feed.id,
+                entries=len(found.reidentified),
+            )
+
+
+async def _past(tx: AsyncConnection, feed_id: str, found: Sorted) -> entry_titles.Past:
+    texts = {s.remembered.text_hash for s in found.unseen}
+    titles = {title for s in found.unseen if (title := title_of(s)) is not None}
+    return await entry_titles.past_of(tx, feed_id, texts, titles)
+
+
+def _with_waiting(found: Sorted, waiting: set[str]) -> Sorted:
+    """The same document, in which these edited articles wait for their turn."""
+    return replace(
+        found,
+        news=tuple(s for s in found.news if s.remembered.article_id not in waiting),
+        waiting=tuple(s for s in found.news if s.remembered.article_id in waiting),
+    )

@@ -8,6 +8,7 @@ from typing import Any
 from services.poller import moving
 from services.poller.fetch import UNCONDITIONAL, Validators
 from services.poller.moving import NOWHERE, Redirects
+from services.poller.news import Since
 from services.poller.schedule import Health, Policy, first_due, interval
 from services.store.feeds import FeedState
 
@@ -51,12 +52,13 @@ class Memory:
             return UNCONDITIONAL
         return self.validators
 
-    def mute_before(self, now: datetime, window: timedelta) -> datetime | None:
-        """On the first fetch of an address: entries older than this are not news."""
+    def since(self, now: datetime, window: timedelta) -> Since:
+        """Since when the feed is watched; on the first fetch of an address, entries older
+        than `window` are not news."""
         if self.first_fetched_at is not None:
-            return None
+            return Since(None, self.last_success_at)
         begin = (self.watched_since or now) - window
-        return min(begin, self.last_success_at or begin)
+        return Since(min(begin, self.last_success_at or begin), self.last_success_at)
 
 
 def new_memory(feed_id: str, url: str, now: datetime, spread: timedelta) -> Memory:

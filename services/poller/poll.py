@@ -82,13 +82,19 @@ class FeedPoller:
             return await self._failed(
                 feed, memory, schedule.Failed(), parsed.reason.value, parsed.detail
             )
-        mute_before = memory.mute_before(now, self._policy.first_fetch_window)
-        taken = await self._ingest.take(feed, parsed, mute_before, now)
+        since = memory.since(now, self._policy.first_fetch_window)
+        taken = await self._ingest.take(feed, parsed, since, now)
         after = self._after_reading(memory, fetched, parsed, taken.found)
+        self._count_gap(feed, memory, taken.found)
         after = self._redirected(feed, after, fetched)
         await self._remember(after, taken)
         self._report(feed, taken.found, now)
         return after
+
+    def _count_gap(self, feed: FeedSpec, memory: Memory, found: Sorted) -> None:
+        if memory.first_fetched_at is not None and found.gap:
+            self._around.metrics.gaps.inc()
+            log.info("feed shows only what was not seen before", feed=feed.id, new=len(found.news))
 
     def _after_reading(
         self, memory: Memory, fetched: Fetched, parsed: ParsedFeed, found: Sorted
@@ -96,7 +102,7 @@ class FeedPoller:
         now = self._around.clock()
         times = [t for entry in parsed.entries if (t := published_at(entry, now)) is not None]
         wanted = remembered.wanted_interval(times, memory, now, self._policy.schedule)
-        gap = memory.first_fetched_at is not None and found.all_new
+        gap = memory.first_fetched_at is not None and found.gap
         polled = schedule.Polled(wanted, schedule.max_age(fetched.headers.cache_control), gap)
         return replace(
             remembered.answered(self._scheduled(memory, polled, now), now),
@@ -180,7 +186,7 @@ class FeedPoller:
             "polled",
             feed=feed.id,
             new=len(found.news),
-            muted=len(found.muted),
+            muted=len(found.muted) + len(found.reidentified),
             known=len(found.known),
         )
 

@@ -1,17 +1,23 @@
-"""Trying an article's page again, whose article went out with its summary only."""
+"""What was put off: pages to be tried again, and revisions that wait for their turn.
+
+A page is tried again whose article went out with its summary only. A revision waits where
+the article changes all the time (`edits`).
+"""
 
 from dataclasses import replace
+from datetime import datetime
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from schemas.article import Article
+from schemas.article import Article, TextOrigin, TextReason
 from schemas.message import MalformedMessageError
-from services.poller import schedule
-from services.poller.articles import PageText, with_page
+from services.poller import edits, schedule
+from services.poller.articles import NoPageText, PageText, with_page
 from services.poller.ingest import Ingest
 from services.poller.surroundings import PollingPolicy, Surroundings
-from services.store import feeds
-from services.store.feeds import PageRetry
+from services.store import entry_edits, feeds
+from services.store.feeds import NOT_PUBLISHED, PageRetry
 
 log = structlog.get_logger()
 
@@ -25,28 +31,37 @@ class PageRetries:
         self._ingest = ingest
 
     async def retry(self, retry: PageRetry) -> None:
-        """Try a page again; when it raises, it stays due."""
-        following = await self._try_page(retry)
+        """Try a page again, or publish a revision that waited; when it raises, it stays due."""
+        following = await self._try(retry)
         async with self._around.database.write() as tx:
-            if following is None:
-                await feeds.end_retry(tx, retry.article_id)
-            else:
+            # A poll may have found a newer revision meanwhile, with a retry of its own.
+            if await feeds.finish_retry(tx, retry) and following is not None:
                 await feeds.schedule_retry(tx, following)
+            if retry.attempt == NOT_PUBLISHED:
+                await _count_edit(tx, retry, self._around.clock())
 
-    async def _try_page(self, retry: PageRetry) -> PageRetry | None:
-        """Read the page, publish what it gives; the retry that is to follow, if any."""
+    async def _try(self, retry: PageRetry) -> PageRetry | None:
+        """Publish what there is to publish; the retry that is to follow, if any."""
         try:
             article = Article.decode(retry.article)
         except MalformedMessageError as error:
-            log.error(
-                "a page to be tried again is unreadable", feed=retry.feed_id, error=str(error)
-            )
+            log.error("an article put off is unreadable", feed=retry.feed_id, error=str(error))
             return None
+        if retry.attempt == NOT_PUBLISHED and article.text_reason in _NO_PAGE_WANTED:
+            await self._ingest.publish(article.model_copy(update={"seen_at": self._around.clock()}))
+            return None
+        return await self._try_page(retry, article)
+
+    async def _try_page(self, retry: PageRetry, article: Article) -> PageRetry | None:
         page = await self._around.reader.read(article.url or "")
         now = self._around.clock()
         if isinstance(page, PageText):
             await self._ingest.publish(with_page(article, page, now))
             return None
+        if retry.attempt == NOT_PUBLISHED:
+            article = _without_page(article, page, now)
+            await self._ingest.publish(article)
+            retry = replace(retry, article=article.encode())
         # Attempt 0 is the poll itself; this was attempt + 1, what follows is one more.
         first = self._policy.first_page_retry
         due = schedule.page_retry_due(retry.attempt + 2, article.seen_at, first)
@@ -54,3 +69,17 @@ class PageRetries:
             return None
         # After a standstill all the times may have passed: that is no reason to hurry.
         return replace(retry, attempt=retry.attempt + 1, due_at=max(due, now + first))
+
+
+_NO_PAGE_WANTED = frozenset({TextReason.FEED_BODY, TextReason.NOT_WANTED, TextReason.NO_LINK})
+
+
+def _without_page(article: Article, page: NoPageText, now: datetime) -> Article:
+    update = {"text": TextOrigin.SUMMARY, "text_reason": page.reason, "seen_at": now}
+    return article.model_copy(update=update)
+
+
+async def _count_edit(tx: AsyncConnection, retry: PageRetry, now: datetime) -> None:
+    before = (await entry_edits.edits_of(tx, [retry.article_id])).get(retry.article_id)
+    after = edits.published(before, now)
+    await entry_edits.save_edits(tx, retry.feed_id, retry.article_id, after)

@@ -50,6 +50,21 @@ class Metrics:
             ["reason"],
             registry=r,
         )
+        self.entries_late = Counter(
+            "wirewatch_entries_late_total",
+            "Feed entries dated over a week before they appeared: matched, but quiet.",
+            registry=r,
+        )
+        self.edits_put_off = Counter(
+            "wirewatch_edits_put_off_total",
+            "Edits of articles that change all the time, which wait for their turn.",
+            registry=r,
+        )
+        self.gaps = Counter(
+            "wirewatch_feed_gaps_total",
+            "Polls that found a window full of entries not seen before: some may have been missed.",
+            registry=r,
+        )
         self.feeds = Gauge("wirewatch_feeds", "Feeds by state.", ["state"], registry=r)
         self.articles_matched = Counter(
             "wirewatch_articles_matched_total",

@@ -2,19 +2,23 @@
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.store.tables import feed_states, page_retries, seen_entries
+from services.store.tables import entry_titles, feed_states, page_retries, seen_entries
 from services.store.upsert import upsert
 
 # Both databases take a limited number of bound values.
 _IN_ONE_STATEMENT = 500
 _ROWS_AT_ONCE = 50
+_SHOWN = (seen_entries, entry_titles)
+
+WRITTEN_WITHIN = timedelta(days=1)
+"""What was written down so lately need not be again: most of a document is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +37,28 @@ class FeedState:
 
 @dataclass(frozen=True, slots=True)
 class SeenEntry:
-    """The article that an alias belongs to, and the hash of its text in the feed."""
+    """The article that an alias belongs to, and the hash of its text in the feed.
+
+    `late` says that it was dated long before it appeared, `last_seen_at` when that was last
+    written down; None for what is still to be.
+    """
 
     article_id: str
     text_hash: str
     first_seen_at: datetime
+    late: bool = False
+    last_seen_at: datetime | None = field(default=None, compare=False)
+
+
+NOT_PUBLISHED = -1
 
 
 @dataclass(frozen=True, slots=True)
 class PageRetry:
-    """An article published with its summary only; `attempt` counts the tries so far."""
+    """An article published with its summary only; `attempt` counts the tries so far.
+
+    NOT_PUBLISHED in its place is a revision that waits for its turn.
+    """
 
     article_id: str
     feed_id: str
@@ -83,7 +99,10 @@ async def seen(tx: AsyncConnection, feed_id: str, aliases: Collection[str]) -> d
             )
         )
         found |= {
-            by_name[r.alias]: SeenEntry(r.article_id, r.text_hash, r.first_seen_at) for r in rows
+            by_name[r.alias]: SeenEntry(
+                r.article_id, r.text_hash, r.first_seen_at, r.late, r.last_seen_at
+            )
+            for r in rows
         }
     return found
 
@@ -103,6 +122,7 @@ async def remember(
             "text_hash": entry.text_hash,
             "first_seen_at": entry.first_seen_at,
             "last_seen_at": now,
+            "late": entry.late,
         }
         for aliases, entry in entries
         for alias in aliases
@@ -115,17 +135,34 @@ async def remember(
         await tx.execute(upsert(tx, seen_entries, batch, key, keep))
 
 
-async def forget_seen(tx: AsyncConnection, feed_id: str, before: datetime) -> None:
-    """Forget a feed's identities that were last seen before a time.
+async def keep_seen(tx: AsyncConnection, feed_id: str, now: datetime) -> None:
+    """Count what a feed showed in its last document as seen until now, before it is forgotten.
 
-    Called only after the feed was read in full: one that answers "not modified" for
-    months still shows what it showed.
+    Called when another document was read. A feed that answers "not modified" for months
+    still shows what it showed; only what it shows no more grows old.
     """
-    await tx.execute(
-        delete(seen_entries).where(
-            seen_entries.c.feed_id == feed_id, seen_entries.c.last_seen_at < before
-        )
-    )
+    for table in _SHOWN:
+        last_seen_at = table.c.last_seen_at
+        newest = await tx.scalar(select(func.max(last_seen_at)).where(table.c.feed_id == feed_id))
+        if newest is None or now - newest <= WRITTEN_WITHIN:
+            continue
+        shown = (table.c.feed_id == feed_id) & (last_seen_at >= newest - WRITTEN_WITHIN)
+        await tx.execute(update(table).where(shown).values(last_seen_at=now))
+
+
+async def forget_seen(tx: AsyncConnection, feed_id: str, before: datetime) -> None:
+    """Forget a feed's identities and titles that were last seen before a time."""
+    for table in _SHOWN:
+        old = (table.c.feed_id == feed_id) & (table.c.last_seen_at < before)
+        await tx.execute(delete(table).where(old))
+
+
+async def forget_lost(tx: AsyncConnection, before: datetime) -> None:
+    """Forget what feeds showed that are polled no more, last seen before a time."""
+    for table in _SHOWN:
+        polled = select(feed_states.c.feed_id)
+        old = table.c.feed_id.not_in(polled) & (table.c.last_seen_at < before)
+        await tx.execute(delete(table).where(old))
 
 
 async def due_retries(tx: AsyncConnection, now: datetime, limit: int) -> Sequence[PageRetry]:
@@ -148,6 +185,18 @@ async def schedule_retry(tx: AsyncConnection, retry: PageRetry) -> None:
 async def end_retry(tx: AsyncConnection, article_id: str) -> None:
     """The page needs no further try."""
     await tx.execute(delete(page_retries).where(page_retries.c.article_id == article_id))
+
+
+async def finish_retry(tx: AsyncConnection, retry: PageRetry) -> bool:
+    """This very retry is done; False where another has taken its place meanwhile."""
+    done = await tx.execute(
+        delete(page_retries).where(
+            page_retries.c.article_id == retry.article_id,
+            page_retries.c.attempt == retry.attempt,
+            page_retries.c.article == retry.article,
+        )
+    )
+    return done.rowcount == 1
 
 
 def _name(alias: str) -> str:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Dialect,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -131,10 +133,12 @@ seen_entries = Table(
     metadata,
     Column("feed_id", String(80), nullable=False),
     Column("alias", String(32), nullable=False),  # a hash of the alias
-    Column("article_id", String(32), nullable=False),
+    Column("article_id", String(32), nullable=False),  # empty: entries shared the alias
     Column("text_hash", String(64), nullable=False),
     Column("first_seen_at", UtcDateTime, nullable=False),
-    Column("last_seen_at", UtcDateTime, nullable=False),
+    Column("last_seen_at", UtcDateTime, nullable=False),  # within a day
+    # Dated long before it appeared: so are its later revisions.
+    Column("late", Boolean, nullable=False, server_default=false()),
     PrimaryKeyConstraint("feed_id", "alias"),
     Index(None, "feed_id", "last_seen_at"),
 )
@@ -147,9 +151,21 @@ entry_titles = Table(
     Column("title", String(32), nullable=False),  # a hash of the normalised title
     Column("feed_id", String(80), nullable=False),
     Column("article_id", String(32), nullable=False),
+    Column("first_seen_at", UtcDateTime, nullable=False),  # of the article
     Column("last_seen_at", UtcDateTime, nullable=False),
     PrimaryKeyConstraint("title", "feed_id", "article_id"),
     Index(None, "feed_id", "last_seen_at"),
+)
+
+# Articles that were edited of late, so that one that changes all the time waits for its turn.
+entry_edits = Table(
+    "entry_edits",
+    metadata,
+    Column("article_id", String(32), primary_key=True),
+    Column("feed_id", String(80), nullable=False),
+    Column("edits", Integer, nullable=False),  # see services.poller.edits
+    Column("last_at", UtcDateTime, nullable=False),  # when the last revision was published
+    Index(None, "feed_id", "last_at"),
 )
 
 # Short lines of article pages, to find those that a host repeats on many of them.
@@ -213,7 +229,7 @@ page_retries = Table(
     Column("article_id", String(32), primary_key=True),
     Column("feed_id", String(80), nullable=False),
     Column("article", LargeBinary, nullable=False),  # schemas.article.Article as published
-    Column("attempt", Integer, nullable=False),  # tries so far
+    Column("attempt", Integer, nullable=False),  # tries so far; -1: not published yet
     Column("due_at", UtcDateTime, nullable=False),
     Index(None, "due_at"),
 )

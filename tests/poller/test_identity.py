@@ -9,19 +9,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.poller.identity import (
+    SHARED,
     Edited,
     Known,
     New,
-    Seen,
     Verdict,
     aliases_of,
     article_id,
     canonical_link,
     classify,
+    distinct,
+    named,
     published_at,
-    text_hash,
 )
 from services.poller.parse import FeedEntry
+from services.store.feeds import SeenEntry
 
 NOW = datetime(2026, 3, 5, 12, tzinfo=UTC)
 A = FeedEntry(
@@ -34,22 +36,23 @@ A = FeedEntry(
 B = replace(A, guid="https://wire.example/?p=2", link="https://wire.example/b", title="Rain")
 
 
-def poll(entries: Sequence[FeedEntry], seen: dict[str, Seen]) -> list[Verdict]:
+def poll(entries: Sequence[FeedEntry], seen: dict[str, SeenEntry]) -> list[Verdict]:
     """Classifies the entries of one document and remembers them, as the poller does."""
-    verdicts = []
-    for entry, aliases in zip(entries, aliases_of(entries), strict=True):
-        verdict = classify("feed", aliases, text_hash(entry), seen)
-        verdicts.append(verdict)
-        seen.update(dict.fromkeys(aliases, Seen(verdict.article_id, text_hash(entry))))
+    names = named(distinct(entries), seen)
+    verdicts = classify("feed", names, seen)
+    for each, verdict in zip(names, verdicts, strict=True):
+        row = SeenEntry(verdict.article_id, each.text, NOW)
+        seen.update(dict.fromkeys(each.counting, row))
+        seen.update(dict.fromkeys(each.shared, SeenEntry(SHARED, "", NOW)))
     return verdicts
 
 
-def kinds(entries: Sequence[FeedEntry], seen: dict[str, Seen]) -> list[type[Verdict]]:
+def kinds(entries: Sequence[FeedEntry], seen: dict[str, SeenEntry]) -> list[type[Verdict]]:
     return [type(verdict) for verdict in poll(entries, seen)]
 
 
 def test_an_article_polled_twice_is_known() -> None:
-    seen: dict[str, Seen] = {}
+    seen: dict[str, SeenEntry] = {}
     (first, _), (second, _) = poll([A, B], seen), poll([A, B], seen)
     assert isinstance(first, New)
     assert second == Known(first.article_id)
@@ -68,13 +71,13 @@ def test_an_article_polled_twice_is_known() -> None:
     ],
 )
 def test_one_known_alias_is_enough(moved: FeedEntry) -> None:
-    seen: dict[str, Seen] = {}
+    seen: dict[str, SeenEntry] = {}
     (first,) = poll([A], seen)
     assert poll([moved], seen) == [Known(first.article_id)]
 
 
 def test_another_text_under_a_known_identity_is_an_edit() -> None:
-    seen: dict[str, Seen] = {}
+    seen: dict[str, SeenEntry] = {}
     (first,) = poll([A], seen)
     edited = replace(A, title="Ports reopen after storm")
     assert poll([edited], seen) == [Edited(first.article_id)]
@@ -83,7 +86,7 @@ def test_another_text_under_a_known_identity_is_an_edit() -> None:
 
 
 def test_another_entry_is_new_whatever_it_shares_in_words() -> None:
-    seen: dict[str, Seen] = {}
+    seen: dict[str, SeenEntry] = {}
     poll([A], seen)
     assert kinds([replace(B, title=A.title, summary=A.summary)], seen) == [New]
 
@@ -91,7 +94,7 @@ def test_another_entry_is_new_whatever_it_shares_in_words() -> None:
 def test_links_that_all_point_home_tell_nothing() -> None:
     home = "https://wire.example/"
     entries = [FeedEntry(link=home, title=f"Item {n}", published=NOW) for n in range(3)]
-    seen: dict[str, Seen] = {}
+    seen: dict[str, SeenEntry] = {}
     assert kinds(entries, seen) == [New] * 3
     assert kinds(entries, seen) == [Known] * 3
     assert kinds([*entries, FeedEntry(link=home, title="Item 3", published=NOW)], seen) == [
@@ -103,7 +106,7 @@ def test_links_that_all_point_home_tell_nothing() -> None:
 def test_market_wrap_twice_a_day_is_two_articles() -> None:
     morning = FeedEntry(title="Market wrap", summary="Shares rose.", published=NOW)
     evening = replace(morning, summary="Shares fell.", published=NOW + timedelta(hours=6))
-    seen: dict[str, Seen] = {}
+    seen: dict[str, SeenEntry] = {}
     assert kinds([morning], seen) == [New]
     assert kinds([evening, morning], seen) == [New, Known]
     assert kinds([evening], seen) == [Known]
@@ -111,22 +114,74 @@ def test_market_wrap_twice_a_day_is_two_articles() -> None:
 
 def test_a_shared_guid_that_is_unshared_later_brings_nothing_back() -> None:
     twins = [replace(A, link=None), replace(B, guid=A.guid, link=None)]
-    seen: dict[str, Seen] = {}
+    seen: dict[str, SeenEntry] = {}
     assert kinds(twins, seen) == [New, New]
     assert kinds(twins[:1], seen) == [Known]
     assert kinds(twins[1:], seen) == [Known]
 
 
-def test_the_same_entry_twice_in_a_document_is_one_article() -> None:
-    seen: dict[str, Seen] = {}
-    first, second = poll([A, A], seen)
-    assert isinstance(first, New)
-    assert second == Known(first.article_id)
+def test_the_same_entry_twice_in_a_document_is_one_article_then_and_later() -> None:
+    seen: dict[str, SeenEntry] = {}
+    assert kinds([A, A], seen) == [New]
+    assert kinds([A], seen) == [Known]
+    assert kinds([A, B, A], seen) == [Known, New]
+
+
+def test_an_address_that_was_shared_once_tells_nothing_later() -> None:
+    home = "https://wire.example/"
+    first, second, third, fourth = (
+        FeedEntry(link=home, title=f"Item {n}", published=NOW) for n in range(4)
+    )
+    seen: dict[str, SeenEntry] = {}
+    poll([first, second], seen)
+    assert kinds([third], seen) == [New]
+    assert kinds([fourth], seen) == [New], "not an edit of the third"
+    assert kinds([third], seen) == [Known]
+
+
+def test_an_entry_whose_guid_comes_to_be_shared_is_still_known() -> None:
+    seen: dict[str, SeenEntry] = {}
+    (first,) = poll([A], seen)
+    twin = replace(B, guid=A.guid, link=A.link)
+    known, new = poll([A, twin], seen)
+    assert known == Known(first.article_id)
+    assert isinstance(new, New)
+    assert poll([twin], seen) == [Known(new.article_id)]
+    assert poll([A], seen) == [Known(first.article_id)]
+
+
+def test_two_entries_of_one_document_are_never_one_article() -> None:
+    seen: dict[str, SeenEntry] = {}
+    (first,) = poll([A], seen)
+    moved = replace(A, link="https://wire.example/elsewhere", summary="Edited.")
+    heir = FeedEntry(guid="urn:heir", link=A.link, title="Another story", published=NOW)
+    assert kinds([heir, moved], seen) == [New, Edited]
+    assert poll([heir, moved], seen)[1] == Known(first.article_id)
+    assert kinds([heir], seen) == [Known]
+
+
+def test_a_feed_of_many_sites_has_many_articles_of_one_path() -> None:
+    seen: dict[str, SeenEntry] = {}
+    one = FeedEntry(guid="https://one.example/?p=12", title="One", published=NOW)
+    two = FeedEntry(guid="https://two.example/?p=12", title="Two", published=NOW)
+    other = FeedEntry(guid="https://two.example/?p=7", title="Other", published=NOW)
+    assert kinds([one, other], seen) == [New, New]
+    assert kinds([two, one], seen) == [New, Known]
+
+
+def test_without_guid_and_link_a_title_without_a_date_is_not_enough() -> None:
+    wrap = FeedEntry(title="Market wrap", summary="Shares rose.")
+    seen: dict[str, SeenEntry] = {}
+    assert kinds([wrap], seen) == [New]
+    assert kinds([wrap], seen) == [Known]
+    assert kinds([replace(wrap, summary="Shares fell.")], seen) == [New]
+    assert kinds([FeedEntry(summary="A", published=NOW)], seen) == [New]
+    assert kinds([FeedEntry(summary="B", published=NOW)], seen) == [New]
 
 
 def test_title_and_day_count_only_without_guid_and_link() -> None:
     bare = FeedEntry(title="Storm warning", published=NOW)
-    seen: dict[str, Seen] = {}
+    seen: dict[str, SeenEntry] = {}
     assert kinds([bare], seen) == [New]
     assert kinds([replace(bare, title="Storm  WARNING", summary="More.")], seen) == [Edited]
     assert kinds([replace(bare, published=NOW + timedelta(days=1))], seen) == [New]
@@ -154,7 +209,7 @@ def test_every_entry_keeps_an_alias_and_a_second_poll_finds_nothing_new(
     document: list[FeedEntry],
 ) -> None:
     assert all(aliases_of(document))
-    seen: dict[str, Seen] = {}
+    seen: dict[str, SeenEntry] = {}
     poll(document, seen)
     assert New not in kinds(document, seen)
 
@@ -171,6 +226,7 @@ def test_every_entry_keeps_an_alias_and_a_second_poll_finds_nothing_new(
         ),
         ("https://e.example/a?q=caf%C3%A9+noir", "https://e.example/a?q=caf%C3%A9+noir"),
         ("https://e.example/?p=1&utm=kept", "https://e.example/?p=1&utm=kept"),
+        ("https://e.example/a?srsltid=1&mkt_tok=2&igsh=3&pk_campaign=4", "https://e.example/a"),
         ("mailto:a@b.example", None),
         ("http://[broken", None),
         ("https://e.example:99999/", None),

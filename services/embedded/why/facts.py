@@ -20,6 +20,7 @@ from services.bus.port import Bus, BusUnavailableError, Lag, Record
 from services.config.announcing import watch_rule
 from services.embedded.why.addresses import address_of, aliases_of, is_part_of, needles_of
 from services.poller import memory as remembered
+from services.poller.identity import SHARED
 from services.poller.memory import Memory
 from services.store import feeds, lookups, written
 from services.store.database import Database
@@ -112,6 +113,8 @@ async def entries_of(tx: AsyncConnection, url: str, world: World) -> list[Histor
     for feed_id in sorted(world.feeds.keys() | world.memories.keys()):
         aliases = aliases_of(url, _address_of_feed(feed_id, world))
         for entry in (await feeds.seen(tx, feed_id, aliases)).values():
+            if entry.article_id == SHARED:
+                continue
             histories.setdefault(entry.article_id, History(feed_id, entry.article_id, entry))
     return list(histories.values())
 

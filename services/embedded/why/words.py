@@ -8,6 +8,7 @@ from services.embedded.why.facts import History, World
 from services.notifier.render.wording import read_in_words, span
 from services.poller.memory import Memory, feed_state
 from services.store.deliveries import DeliveryState
+from services.store.feeds import NOT_PUBLISHED
 from services.store.lookups import StoryDelivery
 
 
@@ -58,7 +59,9 @@ def page_lines(history: History) -> Iterator[str]:
         which = f"{article.revision}: " if len(history.kept) > 1 else ""
         read = read_in_words(article.text, article.text_reason)
         yield f"{which}{read}; {size:,} characters{f', {article.lang}' if article.lang else ''}"
-    if history.retry is not None:
+    if history.retry is not None and history.retry.attempt == NOT_PUBLISHED:
+        yield f"a newer revision waits until {at_time(history.retry.due_at)}: it is edited often"
+    elif history.retry is not None:
         yield f"the page is tried again {at_time(history.retry.due_at)}, after " + counted(
             history.retry.attempt + 1, "try", "tries"
         )

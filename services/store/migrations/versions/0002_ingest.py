@@ -28,6 +28,7 @@ def upgrade() -> None:
         sa.Column("title", sa.String(length=32), nullable=False),
         sa.Column("feed_id", sa.String(length=80), nullable=False),
         sa.Column("article_id", sa.String(length=32), nullable=False),
+        sa.Column("first_seen_at", UtcDateTime(timezone=True), nullable=False),
         sa.Column("last_seen_at", UtcDateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("title", "feed_id", "article_id", name=op.f("pk_entry_titles")),
     )
@@ -37,6 +38,22 @@ def upgrade() -> None:
             ["feed_id", "last_seen_at"],
             unique=False,
         )
+    op.create_table(
+        "entry_edits",
+        sa.Column("article_id", sa.String(length=32), nullable=False),
+        sa.Column("feed_id", sa.String(length=80), nullable=False),
+        sa.Column("edits", sa.Integer(), nullable=False),
+        sa.Column("last_at", UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("article_id", name=op.f("pk_entry_edits")),
+    )
+    with op.batch_alter_table("entry_edits", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_entry_edits_feed_id_last_at"), ["feed_id", "last_at"], unique=False
+        )
+    op.add_column(
+        "seen_entries",
+        sa.Column("late", sa.Boolean(), server_default=sa.false(), nullable=False),
+    )
     op.create_table(
         "page_lines",
         sa.Column("host", sa.String(length=255), nullable=False),
