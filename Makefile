@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo run stack kafka test test-long lint types layers unit bench bench-match bench-stories lock clean
+.PHONY: help demo run stack kafka test test-long lint types layers unit bench bench-match bench-poll bench-stories lock clean
 
 help: ## this list
 	@echo "Wirewatch: make TARGET [ARGS=…]"
@@ -45,6 +45,9 @@ bench: .venv/dev ## the benchmarks: a list, or one with ARGS=bus, ARGS=extract
 
 bench-match: .venv/dev ## rule matching beside Lucene Monitor (ARGS="--rules 10000,1000000", --help)
 	@$(BIN)/python -m bench.match $(ARGS)
+
+bench-poll: .venv/dev ## polling beside a bare loop of GETs (ARGS="--only-304", --help)
+	@$(BIN)/python -m bench.poll $(ARGS)
 
 bench-stories: .venv/dev ## which reports tell one story: recall, false positives, cost
 	@$(BIN)/python -m bench.stories $(ARGS)

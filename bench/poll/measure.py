@@ -1,0 +1,229 @@
+"""One side of the comparison, measured in a process of its own.
+
+Reads a Task as JSON from standard input and prints one JSON object: `bare` does the GETs and
+nothing else, `whole` is the poller as it is put together in production, `idle` the same with
+no feed due.
+"""
+
+import asyncio
+import gc
+import json
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from itertools import chain, repeat
+from pathlib import Path
+
+import aiohttp
+
+from bench.poll.field import Field, configure
+from services.bus.sqlite import open_bus
+from services.poller.assembly import open_polling, user_agent
+from services.poller.sharing import Everything
+from services.poller.worker import PollingWorker
+from services.runtime.clock import utc_now
+from services.runtime.health import Health
+from services.runtime.log import configure_logging
+from services.runtime.metrics import Metrics
+from services.runtime.process import Process
+from services.runtime.settings import Settings
+from services.store.database import open_database, sqlite_url
+
+Facts = dict[str, float]
+_TICK = os.sysconf("SC_CLK_TCK")
+_LOOK_SECONDS = 0.02
+_BEAT_SECONDS = 0.005
+_NO_BACKLOG = 10**9  # nobody reads this bus
+_VALIDATORS = {
+    "Accept": "*/*",
+    "If-None-Match": '"5f3759df-1a2b"',
+    "If-Modified-Since": "Thu, 01 Jan 2026 00:00:00 GMT",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to measure: after one round to warm up, `rounds` polls of every feed."""
+
+    kind: str
+    feeds: int
+    hosts: int
+    port: int
+    changed_in: int
+    full_text: str
+    rounds: int
+    concurrency: int
+    folder: str
+
+    @property
+    def field(self) -> Field:
+        """The feeds."""
+        return Field(self.feeds, self.hosts, self.port, self.changed_in, self.full_text)
+
+    @property
+    def settings(self) -> Settings:
+        """Feeds are due again as soon as they were polled."""
+        return Settings(
+            poll_concurrency=self.concurrency,
+            poll_min_interval_seconds=0.001,
+            poll_max_interval_seconds=0.001,
+        )
+
+    def json(self) -> str:
+        """For the process that measures."""
+        return json.dumps(asdict(self))
+
+
+class Meter:
+    """What this process and its children have used since the meter was made."""
+
+    def __init__(self) -> None:
+        self._start = time.perf_counter()
+        self._used, self._children = time.process_time(), _cpu_of_children()
+
+    def facts(self, polls: int) -> Facts:
+        """A poll's share."""
+        seconds = time.perf_counter() - self._start
+        used, children = time.process_time() - self._used, _cpu_of_children() - self._children
+        return {
+            "polls": polls,
+            "per_s": polls / seconds,
+            "cpu_us": used / polls * 1e6,
+            "children_us": children / polls * 1e6,
+        }
+
+
+async def bare(task: Task) -> Facts:
+    """The GETs alone: as many at a time as the poller polls, two connections a host."""
+    urls = [spec.url for spec in task.field.specs()]
+    connector = aiohttp.TCPConnector(limit=100, limit_per_host=2)
+    sent = {"User-Agent": user_agent(task.settings)} | _VALIDATORS
+    async with aiohttp.ClientSession(
+        connector=connector, headers=sent, cookie_jar=aiohttp.DummyCookieJar()
+    ) as session:
+        await _get_all(session, urls, task.concurrency)
+        meter = Meter()
+        await _get_all(session, chain(*repeat(urls, task.rounds)), task.concurrency)
+        return meter.facts(task.rounds * len(urls))
+
+
+async def _get_all(session: aiohttp.ClientSession, urls: Iterable[str], at_once: int) -> None:
+    waiting = iter(urls)
+
+    async def work() -> None:
+        for url in waiting:
+            async with session.get(url) as response:
+                await response.read()
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(at_once):
+            group.create_task(work())
+
+
+async def whole(task: Task) -> Facts:
+    """The poller, until the last poll is recorded."""
+    now = utc_now()
+    metrics, stop = Metrics(), asyncio.Event()
+    async with _poller(task, metrics, now) as worker:
+        running = asyncio.create_task(worker.run(stop, Health(metrics).component("poller")))
+        await _until_polled(metrics, task.feeds, running)
+        before, meter = _polls(metrics), Meter()
+        await _until_polled(metrics, before + task.rounds * task.feeds, running)
+        stop.set()
+        await running
+        return meter.facts(_polls(metrics) - before) | _outcomes(metrics)
+
+
+async def idle(task: Task) -> Facts:
+    """The poller with nothing to do: its memory, how soon it is ready, how long it is deaf."""
+    metrics, stop = Metrics(), asyncio.Event()
+    async with _poller(task, metrics, utc_now() + timedelta(hours=9)) as worker:
+        health = Health(metrics)
+        component = health.component("poller")
+        gc.collect()
+        start, empty = time.perf_counter(), _resident()
+        heart = asyncio.create_task(_longest_gap())
+        running = asyncio.create_task(worker.run(stop, component))
+        while not health.is_ready():  # noqa: ASYNC110 - nothing tells when it comes true
+            await asyncio.sleep(_LOOK_SECONDS)
+        seconds = time.perf_counter() - start
+        heart.cancel()
+        gc.collect()
+        grown = _resident() - empty
+        stop.set()
+        await running
+        return {"ready_s": seconds, "deaf_ms": (await heart) * 1e3, "bytes": grown}
+
+
+@asynccontextmanager
+async def _poller(task: Task, metrics: Metrics, due: datetime) -> AsyncIterator[PollingWorker]:
+    folder = Path(task.folder)
+    async with (
+        open_database(sqlite_url(folder / "wirewatch.sqlite")) as database,
+        open_bus(folder / "bus.sqlite", max_backlog=_NO_BACKLOG) as bus,
+        AsyncExitStack() as stack,
+    ):
+        await configure(database, task.field, due, utc_now())
+        process = Process("bench", task.settings, stack, metrics, Health(metrics), [])
+        yield await open_polling(process, bus, database, Everything())
+
+
+async def _until_polled(metrics: Metrics, polls: int, running: asyncio.Task[None]) -> None:
+    while _polls(metrics) < polls:
+        if running.done():
+            running.result()
+            raise SystemExit("the poller has stopped by itself")
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+def _polls(metrics: Metrics) -> int:
+    return int(sum(_outcomes(metrics).values()))
+
+
+def _outcomes(metrics: Metrics) -> Facts:
+    (family,) = metrics.polls.collect()
+    counted = [s for s in family.samples if s.name.endswith("_total") and s.value]
+    return {f"outcome_{sample.labels['outcome']}": sample.value for sample in counted}
+
+
+async def _longest_gap() -> float:
+    """The longest time in seconds that nothing else could run, until cancelled."""
+    loop = asyncio.get_running_loop()
+    last, longest = loop.time(), 0.0
+    try:
+        while True:
+            await asyncio.sleep(_BEAT_SECONDS)
+            longest = max(longest, loop.time() - last - _BEAT_SECONDS)
+            last = loop.time()
+    except asyncio.CancelledError:
+        return longest
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _cpu_of_children() -> float:
+    """Seconds that the children which live used; none ends while it is measured."""
+    me = str(os.getpid())
+    fields = (_stat(path) for path in Path("/proc").glob("[0-9]*/stat"))
+    return sum((int(f[11]) + int(f[12])) / _TICK for f in fields if f and f[1] == me)
+
+
+def _stat(path: Path) -> list[str]:
+    """What stands behind a process's name, from its state on; nothing if it has ended."""
+    try:
+        return path.read_text().rpartition(") ")[2].split()
+    except OSError:
+        return []
+
+
+if __name__ == "__main__":
+    configure_logging("info", "json")
+    sides = {"bare": bare, "whole": whole, "idle": idle}
+    given = Task(**json.load(sys.stdin))
+    print(json.dumps(asyncio.run(sides[given.kind](given))))
