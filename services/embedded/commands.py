@@ -29,7 +29,7 @@ from services.embedded.pipeline import (
     make_state_folder,
 )
 from services.notifier.channels import open_channel
-from services.notifier.message import AlertMessage
+from services.notifier.message import decode
 from services.notifier.outcome import Delivered, GaveUp, TryLater
 from services.notifier.sample import sample_message
 from services.runtime.clock import utc_now
@@ -223,7 +223,7 @@ def _delivery_line(row: Listed) -> str:
 
 def _title(message: bytes) -> str:
     try:
-        return AlertMessage.decode(message).title
+        return decode(message).title
     except MalformedMessageError:
         return "(unreadable)"
 

@@ -1,9 +1,10 @@
-"""The notifier put together: a judge on `matches`, senders on the deliveries table."""
+"""The notifier put together: a judge on `matches`, notices, senders on the deliveries table."""
 
 from schemas.topics import MATCHES
 from services.bus.part import stage_part, watch_lag
 from services.bus.port import Bus
 from services.notifier.judge import Judge
+from services.notifier.spreading import Spreader
 from services.notifier.worker import SendingWorker, report_backlog
 from services.runtime.clock import utc_now
 from services.runtime.lifecycle import Part
@@ -13,7 +14,7 @@ from services.store.database import Database
 
 
 def notifier_parts(process: Process, bus: Bus, database: Database) -> dict[str, Part]:
-    """The parts `judge` and `sender`, with their gauges."""
+    """The parts `judge`, `notices` and `sender`, with their gauges."""
     metrics, wake = process.metrics, Wakeup()
     judge = Judge(database, metrics, utc_now, wake)
     sending = SendingWorker(database, process.settings, metrics, utc_now, wake)
@@ -25,5 +26,6 @@ def notifier_parts(process: Process, bus: Bus, database: Database) -> dict[str, 
     process.refreshes.append(watch_lag(bus, MATCHES, "notifier", metrics))
     return {
         "judge": stage_part(bus, MATCHES, judge, metrics),
+        "notices": Spreader(database, utc_now, wake).run,
         "sender": sending.run,
     }

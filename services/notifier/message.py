@@ -1,22 +1,34 @@
-"""What one message says: one story, told once to one subscription. PURE.
+"""What one message says: one story or one notice, told once to one subscription. PURE.
 
 Decides which facts of an article and its matches a message carries, and keeps them: the
 message is stored with its delivery and reads the same on every attempt. Leaves to
-`render` how a channel shows it, and to the judge whether there is anything to say.
+`render` how a channel shows it, to the judge whether there is anything to say, and the
+words of notices to `notices`.
 """
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Literal
 
 from schemas.article import Article, TextOrigin, TextReason
 from schemas.matches import ArticleMatches, RuleMatch
 from schemas.message import Message, UtcDatetime
+from schemas.notice import NoticeKind
 from schemas.rule import Severity
 from services.notifier import clean
 from services.notifier.excerpts import Excerpt, excerpts_of
 from services.notifier.links import host_of, safe_link
 
-__all__ = ["AlertMessage", "DeliveryIds", "Excerpt", "MatchedRule", "compose"]
+__all__ = [
+    "AlertMessage",
+    "AnyMessage",
+    "DeliveryIds",
+    "Excerpt",
+    "MatchedRule",
+    "NoticeMessage",
+    "compose",
+    "decode",
+]
 
 LONGEST_TITLE = 300
 LONGEST_NAME = 200
@@ -34,8 +46,9 @@ class MatchedRule(Message):
 
 
 class AlertMessage(Message):
-    """What one message says. Every text in it is clean (see `clean`), but not escaped."""
+    """What an alert says. Every text in it is clean (see `clean`), but not escaped."""
 
+    type: Literal["alert"] = "alert"
     delivery_id: str
     story_id: str
     subscription_id: str
@@ -54,6 +67,39 @@ class AlertMessage(Message):
     excerpts: tuple[Excerpt, ...] = ()  # the most telling first
     zone: str
     test: bool = False
+
+
+class NoticeMessage(Message):
+    """What a notice to the operator says, in words. As clean as an alert."""
+
+    type: Literal["notice"] = "notice"
+    delivery_id: str
+    story_id: str  # the notice's id
+    subscription_id: str
+    sequence: int
+    kind: NoticeKind
+    title: str
+    lines: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...] = ()  # a name and a value
+    raised_at: UtcDatetime
+    zone: str
+
+
+AnyMessage = AlertMessage | NoticeMessage
+
+
+class _Type(Message):
+    # What was stored before there were notices says nothing about it.
+    type: Literal["alert", "notice"] = "alert"
+
+
+def decode(stored: bytes) -> AnyMessage:
+    """A message as it was stored; raises MalformedMessageError."""
+    match _Type.decode(stored).type:
+        case "alert":
+            return AlertMessage.decode(stored)
+        case "notice":
+            return NoticeMessage.decode(stored)
 
 
 @dataclass(frozen=True, slots=True)

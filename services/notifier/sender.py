@@ -18,7 +18,7 @@ import structlog
 from schemas.message import MalformedMessageError
 from services.notifier.channels.port import CLOSING_TIMEOUT, Channel
 from services.notifier.counted import sending_starts_at_zero
-from services.notifier.message import AlertMessage
+from services.notifier.message import AlertMessage, AnyMessage, NoticeMessage, decode
 from services.notifier.outcome import GaveUp, Outcome, Reason, TryLater
 from services.notifier.steps import Again, Done, Over, SendingPolicy, next_step
 from services.runtime.clock import Clock
@@ -38,7 +38,7 @@ class _Ended:
     """An attempt that has ended; `message` is None for a row that could not be read."""
 
     row: Leased
-    message: AlertMessage | None
+    message: AnyMessage | None
     outcome: Outcome
     at: datetime
 
@@ -153,14 +153,14 @@ class Sender:
 
     async def _attempt(self, row: Leased) -> _Ended:
         try:
-            message = AlertMessage.decode(row.message)
+            message = decode(row.message)
         except MalformedMessageError as error:
             unreadable = GaveUp(Reason.INVALID_MESSAGE, str(error))
             return _Ended(row, None, unreadable, self._clock())
         outcome = await self._try(message)
         return _Ended(row, message, outcome, self._clock())
 
-    async def _try(self, message: AlertMessage) -> Outcome:
+    async def _try(self, message: AnyMessage) -> Outcome:
         # The channel keeps its own time; a lease must not run out if it fails to.
         longest = self._longest_attempt().total_seconds()
         try:
@@ -201,7 +201,7 @@ class Sender:
                 self._count("delivered", "")
                 self._observe(message, now)
                 self._recovered()
-                log.info("delivered", rules=_rules(message), **facts)
+                log.info("delivered", **_about(message), **facts)
             case Again(reason, detail, at, rests):
                 self._count("try_later", reason.value)
                 self._rests_until = rests
@@ -221,8 +221,8 @@ class Sender:
     def _count(self, outcome: str, reason: str) -> None:
         self._metrics.deliveries.labels(self._kind, outcome, reason).inc()
 
-    def _observe(self, message: AlertMessage | None, now: datetime) -> None:
-        if message is not None:
+    def _observe(self, message: AnyMessage | None, now: datetime) -> None:
+        if isinstance(message, AlertMessage):
             self._metrics.observe_latency("delivered", message.matched_at, now)
             self._metrics.observe_latency("total", message.published_at, now)
 
@@ -241,5 +241,11 @@ class Sender:
             log.info("channel works again", channel=self._channel_id)
 
 
-def _rules(message: AlertMessage | None) -> list[str]:
-    return [rule.rule_id for rule in message.rules] if message else []
+def _about(message: AnyMessage | None) -> dict[str, object]:
+    match message:
+        case AlertMessage(rules=rules):
+            return {"rules": [rule.rule_id for rule in rules]}
+        case NoticeMessage(kind=kind):
+            return {"notice": kind.value}
+        case None:
+            return {}

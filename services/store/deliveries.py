@@ -15,6 +15,7 @@ from sqlalchemy import Update, case, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.tables import deliveries
+from services.store.upsert import insert_into
 
 
 class DeliveryState(StrEnum):
@@ -82,19 +83,15 @@ _ENDED: dict[str, Any] = {
 
 async def enqueue(tx: AsyncConnection, new: Sequence[NewDelivery], now: datetime) -> None:
     """Add deliveries that are due now."""
-    rows = [
-        {f: getattr(d, f) for f in NewDelivery.__slots__}
-        | {
-            "state": DeliveryState.PENDING.value,
-            "created_at": now,
-            "due_at": now,
-            "next_attempt_at": now,
-            "attempts": 0,
-        }
-        for d in new
-    ]
-    if rows:
-        await tx.execute(insert(deliveries), rows)
+    if new:
+        await tx.execute(insert(deliveries), [_row(d, now) for d in new])
+
+
+async def enqueue_missing(tx: AsyncConnection, new: Sequence[NewDelivery], now: datetime) -> None:
+    """The same, but those that are there already stay as they are."""
+    for delivery in new:
+        statement = insert_into(tx, deliveries).values(**_row(delivery, now))
+        await tx.execute(statement.on_conflict_do_nothing())
 
 
 async def lease(
@@ -225,6 +222,16 @@ async def listed(tx: AsyncConnection, state: DeliveryState | None, limit: int) -
     if state is not None:
         statement = statement.where(deliveries.c.state == state.value)
     return [Listed(**r._mapping) for r in await tx.execute(statement)]
+
+
+def _row(new: NewDelivery, now: datetime) -> dict[str, Any]:
+    return {f: getattr(new, f) for f in NewDelivery.__slots__} | {
+        "state": DeliveryState.PENDING.value,
+        "created_at": now,
+        "due_at": now,
+        "next_attempt_at": now,
+        "attempts": 0,
+    }
 
 
 def _held(leased: Leased) -> Update:

@@ -217,9 +217,22 @@ notices = Table(
     Column("kind", String(20), nullable=False),
     Column("feed_id", String(80), nullable=True),
     Column("raised_at", UtcDateTime, nullable=False),
-    Column("notice", LargeBinary, nullable=False),
-    Column("spread_at", UtcDateTime, nullable=True),
+    Column("notice", LargeBinary, nullable=False),  # schemas.notice.Notice
+    Column("spread_at", UtcDateTime, nullable=True),  # when it became deliveries
     Index(None, "spread_at", "raised_at"),
+    Index(None, "feed_id", "raised_at"),
+)
+
+# The episodes that go on: one row for a feed that is broken or silent, and one, under a name
+# that no feed has, for all feeds while most cannot be read. See services.poller.health.
+feed_episodes = Table(
+    "feed_episodes",
+    metadata,
+    Column("feed_id", String(80), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("since", UtcDateTime, nullable=False),  # the first failure, the last new entry
+    Column("opened_at", UtcDateTime, nullable=False),  # when it was noticed
+    PrimaryKeyConstraint("feed_id", "kind"),
 )
 
 # Articles published with their summary only, whose page is to be tried again.
@@ -283,7 +296,7 @@ deliveries = Table(
     Column("subscription_id", String(80), nullable=False),
     Column("sequence", Integer, nullable=False),
     Column("channel_id", String(80), nullable=False),
-    Column("message", LargeBinary, nullable=False),  # services.notifier.message.AlertMessage
+    Column("message", LargeBinary, nullable=False),  # see services.notifier.message
     Column("state", String(10), nullable=False),  # pending, delivered, failed
     Column("created_at", UtcDateTime, nullable=False),
     Column("due_at", UtcDateTime, nullable=False),  # when it was first to be sent

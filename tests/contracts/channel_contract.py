@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from services.notifier.channels.port import Channel
 from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLater
 from tests.notifier.alerts import NOW, ferry_alert, hostile_alert
+from tests.notifier.notices import told
 
 UNSEEN = frozenset("\x00\x07\x1b\x9b\u202e\u2066\u200f")
 
@@ -67,6 +68,12 @@ class ChannelContract:
         assert isinstance(outcome, Delivered)
         assert outcome.receipt
         assert "Nordholm" in received()
+
+    async def test_a_notice_to_the_operator_is_delivered_like_an_alert(
+        self, working: Channel, received: Callable[[], str]
+    ) -> None:
+        assert isinstance(await working.send(told(), NOW), Delivered)
+        assert "The Harbour Gazette cannot be read" in received()
 
     async def test_a_channel_can_be_used_again_and_again(self, working: Channel) -> None:
         outcomes = [await working.send(ferry_alert(), NOW) for _ in range(3)]

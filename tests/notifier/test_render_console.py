@@ -5,13 +5,13 @@ import io
 import pytest
 from rich.console import Console
 
-from services.notifier.message import AlertMessage
+from services.notifier.message import AnyMessage
 from services.notifier.render import render_console
 from tests.notifier.alerts import NOW, ferry_alert, hostile_alert
 from tests.notifier.golden_files import assert_golden
 
 
-def printed(message: AlertMessage, width: int, *, terminal: bool = False) -> str:
+def printed(message: AnyMessage, width: int, *, terminal: bool = False) -> str:
     console = Console(
         file=io.StringIO(),
         width=width,

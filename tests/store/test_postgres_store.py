@@ -7,6 +7,7 @@ import pytest
 from services.store.database import open_database
 from tests.contracts.delivery_store_contract import DeliveryContract, JudgementContract
 from tests.contracts.lookup_store_contract import LookupContract
+from tests.contracts.notice_store_contract import NoticeContract
 from tests.contracts.store_contract import OpenStore, StoreBase, StoreContract
 from tests.contracts.websub_store_contract import WebSubContract
 
@@ -34,4 +35,8 @@ class TestLookups(OnPostgres, LookupContract):
 
 
 class TestWebSub(OnPostgres, WebSubContract):
+    pass
+
+
+class TestNotices(OnPostgres, NoticeContract):
     pass

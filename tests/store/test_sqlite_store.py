@@ -8,6 +8,7 @@ import pytest
 from services.store.database import open_database, sqlite_url
 from tests.contracts.delivery_store_contract import DeliveryContract, JudgementContract
 from tests.contracts.lookup_store_contract import LookupContract
+from tests.contracts.notice_store_contract import NoticeContract
 from tests.contracts.store_contract import OpenStore, StoreBase, StoreContract
 from tests.contracts.websub_store_contract import WebSubContract
 
@@ -35,4 +36,8 @@ class TestLookups(OnSqlite, LookupContract):
 
 
 class TestWebSub(OnSqlite, WebSubContract):
+    pass
+
+
+class TestNotices(OnSqlite, NoticeContract):
     pass

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from services.notifier.channels.detail import detail
 from services.notifier.channels.port import ATTEMPT_TIMEOUT
-from services.notifier.message import AlertMessage
+from services.notifier.message import AnyMessage
 from services.notifier.outcome import Delivered, Outcome, Reason, TryLater
 from services.notifier.render import render_console
 
@@ -25,7 +25,7 @@ class ConsoleChannel:
         self._timeout = timeout
         self._printer = ThreadPoolExecutor(1, thread_name_prefix="console-channel")
 
-    async def send(self, message: AlertMessage, now: datetime) -> Outcome:
+    async def send(self, message: AnyMessage, now: datetime) -> Outcome:
         """Print one alert."""
         loop = asyncio.get_running_loop()
         try:
@@ -41,7 +41,7 @@ class ConsoleChannel:
         """Print nothing more; does not wait for a terminal that is paused."""
         self._printer.shutdown(wait=False, cancel_futures=True)
 
-    def _print(self, message: AlertMessage, now: datetime) -> None:
+    def _print(self, message: AnyMessage, now: datetime) -> None:
         with self._console.capture() as capture:
             self._console.print(render_console(message, now, self._console.width))
         encoding = self._console.encoding

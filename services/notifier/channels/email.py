@@ -23,7 +23,7 @@ from services.notifier.channels.port import ATTEMPT_TIMEOUT, CLOSING_TIMEOUT
 from services.notifier.channels.recipients import Answer, Memory, Recipients
 from services.notifier.channels.secrets import MissingSecret, resolve
 from services.notifier.channels.smtp_answers import outcome_of
-from services.notifier.message import AlertMessage
+from services.notifier.message import AnyMessage
 from services.notifier.outcome import Outcome, Reason, TryLater
 
 
@@ -43,7 +43,7 @@ class EmailChannel:
         self._tls = tls or ssl.create_default_context()
         self._memory = Memory()
 
-    async def send(self, message: AlertMessage, now: datetime) -> Outcome:
+    async def send(self, message: AnyMessage, now: datetime) -> Outcome:
         """Send one alert to every recipient that is not known to have it."""
         password = resolve(self._spec.password, self._env) if self._spec.password else ""
         if isinstance(password, MissingSecret):

@@ -12,7 +12,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 
 from schemas.folder import EmailSpec
-from services.notifier.message import AlertMessage
+from services.notifier.message import AnyMessage
 from services.notifier.render import render_email
 
 # 7 bit: not every server on the way need know 8BITMIME.
@@ -29,7 +29,7 @@ class Mail:
     needs_utf8: bool
 
 
-def mail_of(message: AlertMessage, spec: EmailSpec, now: datetime) -> Mail:
+def mail_of(message: AnyMessage, spec: EmailSpec, now: datetime) -> Mail:
     """The mail that tells `message` to everybody whom `spec` names."""
     sender, recipients = in_ascii(spec.sender), [in_ascii(r) for r in spec.recipients]
     needs_utf8 = not "".join([sender, *recipients]).isascii()
@@ -47,7 +47,7 @@ def in_ascii(address: str) -> str:
 
 
 def _with_headers(
-    message: AlertMessage, sender: str, recipients: list[str], now: datetime
+    message: AnyMessage, sender: str, recipients: list[str], now: datetime
 ) -> EmailMessage:
     rendered = render_email(message, now)
     domain = sender.rpartition("@")[2]

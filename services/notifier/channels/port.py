@@ -6,7 +6,7 @@ Every channel passes `tests/contracts/channel_contract.py`.
 from datetime import datetime
 from typing import Protocol
 
-from services.notifier.message import AlertMessage
+from services.notifier.message import AnyMessage
 from services.notifier.outcome import Outcome
 
 ATTEMPT_TIMEOUT = 30.0
@@ -26,7 +26,7 @@ class Channel(Protocol):
     channel under way at a time.
     """
 
-    async def send(self, message: AlertMessage, now: datetime) -> Outcome:
+    async def send(self, message: AnyMessage, now: datetime) -> Outcome:
         """Make one attempt; `now` is the time that the message gives as sent.
 
         Ends within the channel's time bound, and blocks nothing but its caller. Every

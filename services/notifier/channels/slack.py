@@ -22,7 +22,7 @@ from services.notifier.channels.detail import detail
 from services.notifier.channels.port import ATTEMPT_TIMEOUT
 from services.notifier.channels.secrets import MissingSecret, resolve
 from services.notifier.links import host_of
-from services.notifier.message import AlertMessage
+from services.notifier.message import AnyMessage
 from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLater
 from services.notifier.render import render_slack
 
@@ -51,7 +51,7 @@ class SlackChannel:
         self._timeout = timeout
         self._session: aiohttp.ClientSession | None = None
 
-    async def send(self, message: AlertMessage, now: datetime) -> Outcome:
+    async def send(self, message: AnyMessage, now: datetime) -> Outcome:
         """Post one alert; a payload that Slack cannot read is posted again as plain text."""
         url = resolve(self._spec.webhook_url, self._env)
         if isinstance(url, MissingSecret):

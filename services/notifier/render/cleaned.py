@@ -7,10 +7,18 @@ terminal, break a header or fill a page either, so every renderer begins here.
 from services.notifier import clean
 from services.notifier.excerpts import LONGEST_NEIGHBOUR, LONGEST_SENTENCE, MOST_EXCERPTS, Excerpt
 from services.notifier.links import safe_link
-from services.notifier.message import LONGEST_NAME, LONGEST_TITLE, AlertMessage, MatchedRule
+from services.notifier.message import (
+    LONGEST_NAME,
+    LONGEST_TITLE,
+    AlertMessage,
+    MatchedRule,
+    NoticeMessage,
+)
 
 # Pieces that mark what was left out come on top.
 _LONGEST_SHOWN = LONGEST_SENTENCE + 100
+_LONGEST_LINE = 400
+_MOST_LINES = 10
 
 
 def cleaned(message: AlertMessage) -> AlertMessage:
@@ -23,6 +31,18 @@ def cleaned(message: AlertMessage) -> AlertMessage:
             "url": safe_link(message.url),
             "rules": tuple(map(_rule, message.rules)),
             "excerpts": tuple(map(_excerpt, message.excerpts[:MOST_EXCERPTS])),
+        }
+    )
+
+
+def cleaned_notice(message: NoticeMessage) -> NoticeMessage:
+    """The same for a notice."""
+    facts = ((clean.line(n, 40), clean.line(v, _LONGEST_LINE)) for n, v in message.facts)
+    return message.model_copy(
+        update={
+            "title": clean.line(message.title, LONGEST_TITLE) or "A notice",
+            "lines": tuple(clean.line(li, _LONGEST_LINE) for li in message.lines[:_MOST_LINES]),
+            "facts": tuple(facts)[:_MOST_LINES],
         }
     )
 

@@ -1,6 +1,6 @@
 """A message as a panel on a terminal. PURE: returns what rich prints."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from rich.console import Group, RenderableType
@@ -12,9 +12,9 @@ from rich.text import Text
 
 from schemas.rule import Severity
 from services.notifier.excerpts import Excerpt
-from services.notifier.message import AlertMessage
+from services.notifier.message import AlertMessage, AnyMessage, NoticeMessage
 from services.notifier.render import wording
-from services.notifier.render.cleaned import cleaned
+from services.notifier.render.cleaned import cleaned, cleaned_notice
 
 MOST_COLUMNS = 120
 """Wider lines are hard to read."""
@@ -29,16 +29,35 @@ _HIT = Style(bold=True, color="bright_yellow")
 _QUIET = Style(dim=True)
 
 
-def render_console(message: AlertMessage, sent_at: datetime, width: int) -> Panel:
+def render_console(message: AnyMessage, sent_at: datetime, width: int) -> Panel:
     """The message as a panel `width` columns wide (at most 120).
 
     Texts are `Text` objects: square brackets in a headline are not read as markup.
     """
-    message = cleaned(message)
-    colour = _COLOUR[message.rules[0].severity if message.rules else Severity.LOW]
+    match message:
+        case NoticeMessage():
+            return _notice(cleaned_notice(message), width)
+        case AlertMessage():
+            return _alert(cleaned(message), sent_at, width)
+
+
+def _alert(message: AlertMessage, sent_at: datetime, width: int) -> Panel:
+    severity = message.rules[0].severity if message.rules else Severity.LOW
+    return _panel(_parts(message, sent_at), _title(message), severity, width)
+
+
+def _notice(message: NoticeMessage, width: int) -> Panel:
+    facts = _table((name, Text(said)) for name, said in message.facts)
+    title = Text(message.title, style=Style(bold=True))
+    parts: list[RenderableType] = [title, *map(Text, message.lines), Text(), facts]
+    return _panel(parts, wording.NOTICE, wording.NOTICE_SEVERITY[message.kind], width)
+
+
+def _panel(parts: Iterable[RenderableType], title: str, severity: Severity, width: int) -> Panel:
+    colour = _COLOUR[severity]
     return Panel(
-        Group(*_parts(message, sent_at)),
-        title=Text(_title(message), style=Style(bold=True, color=colour)),
+        Group(*parts),
+        title=Text(title, style=Style(bold=True, color=colour)),
         title_align="left",
         border_style=colour,
         padding=(1, 2),
@@ -54,7 +73,7 @@ def _parts(message: AlertMessage, sent_at: datetime) -> Iterator[RenderableType]
         yield Text()
         yield from _excerpt(excerpt, message)
     yield Text()
-    yield _facts(message, sent_at)
+    yield _table(_facts_in_words(message, sent_at))
 
 
 def _excerpt(excerpt: Excerpt, message: AlertMessage) -> Iterator[RenderableType]:
@@ -69,11 +88,11 @@ def _excerpt(excerpt: Excerpt, message: AlertMessage) -> Iterator[RenderableType
     yield Padding(quoted, (0, 0, 0, 3))
 
 
-def _facts(message: AlertMessage, sent_at: datetime) -> Table:
+def _table(rows: Iterable[tuple[str, Text]]) -> Table:
     facts = Table.grid(padding=(0, 2))
     facts.add_column(style=_QUIET, no_wrap=True)
     facts.add_column(overflow="fold")
-    for name, value in _facts_in_words(message, sent_at):
+    for name, value in rows:
         facts.add_row(name, value)
     return facts
 

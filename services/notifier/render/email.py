@@ -4,7 +4,7 @@ Leaves addresses and the headers of the protocol to `channels.email`.
 """
 
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -15,9 +15,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from schemas.rule import Severity
 from services.notifier import clean
 from services.notifier.excerpts import Excerpt
-from services.notifier.message import AlertMessage
+from services.notifier.message import AlertMessage, AnyMessage, NoticeMessage
 from services.notifier.render import wording
-from services.notifier.render.cleaned import cleaned
+from services.notifier.render.cleaned import cleaned, cleaned_notice
 
 LONGEST_SUBJECT = 160
 _COLUMNS = 76
@@ -38,10 +38,17 @@ class RenderedEmail(NamedTuple):
     html: str
 
 
-def render_email(message: AlertMessage, now: datetime) -> RenderedEmail:
+def render_email(message: AnyMessage, now: datetime) -> RenderedEmail:
     """The mail that tells of `message`, sent at `now`."""
-    message = cleaned(message)
-    html = _template().render(
+    match message:
+        case NoticeMessage():
+            return _notice(cleaned_notice(message))
+        case AlertMessage():
+            return _alert(cleaned(message), now)
+
+
+def _alert(message: AlertMessage, now: datetime) -> RenderedEmail:
+    html = _template("alert.html.j2").render(
         message=message,
         title=_subject(message),
         excerpts=[(wording.lead_in(excerpt, message), excerpt) for excerpt in message.excerpts],
@@ -52,7 +59,30 @@ def render_email(message: AlertMessage, now: datetime) -> RenderedEmail:
         severity=wording.SEVERITY,
         colour=_COLOUR,
     )
-    return RenderedEmail(_subject(message), "\n".join(_lines(message, now)) + "\n", html)
+    return RenderedEmail(_subject(message), _text(_lines(message, now)), html)
+
+
+def _notice(message: NoticeMessage) -> RenderedEmail:
+    subject = clean.line(f"{message.title} [{wording.NOTICE}]", LONGEST_SUBJECT)
+    html = _template("notice.html.j2").render(
+        message=message,
+        title=subject,
+        what=wording.NOTICE,
+        colour=_COLOUR[wording.NOTICE_SEVERITY[message.kind]],
+    )
+    return RenderedEmail(subject, _text(_notice_lines(message)), html)
+
+
+def _notice_lines(message: NoticeMessage) -> Iterator[str]:
+    for line in (message.title, *message.lines):
+        yield from _wrapped(line)
+    yield ""
+    for name, said in message.facts:
+        yield from _wrapped(f"{name}: {said}")
+
+
+def _text(lines: Iterable[str]) -> str:
+    return "\n".join(lines) + "\n"
 
 
 def _subject(message: AlertMessage) -> str:
@@ -108,7 +138,7 @@ def _wrapped(text: str, indent: str = "") -> list[str]:
 
 
 @cache
-def _template() -> Template:
+def _template(name: str) -> Template:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -116,4 +146,4 @@ def _template() -> Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template("alert.html.j2")
+    return environment.get_template(name)

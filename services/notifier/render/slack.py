@@ -14,9 +14,9 @@ from schemas.rule import Severity
 from services.notifier import clean
 from services.notifier.excerpts import Excerpt
 from services.notifier.links import LONGEST_LINK
-from services.notifier.message import AlertMessage
+from services.notifier.message import AlertMessage, AnyMessage, NoticeMessage
 from services.notifier.render import wording
-from services.notifier.render.cleaned import cleaned
+from services.notifier.render.cleaned import cleaned, cleaned_notice
 
 Block = dict[str, Any]
 
@@ -35,19 +35,42 @@ _SIGN = {
 }
 
 
-def render_slack(message: AlertMessage, now: datetime) -> dict[str, Any]:
-    """The JSON payload; without its `blocks` it is still a whole, plain alert."""
-    message = cleaned(message)
+def render_slack(message: AnyMessage, now: datetime) -> dict[str, Any]:
+    """The JSON payload; without its `blocks` it is still a whole, plain message."""
+    match message:
+        case NoticeMessage():
+            notice = cleaned_notice(message)
+            return _payload(notice, _notice_in_short(notice), _notice_blocks(notice))
+        case AlertMessage():
+            alert = cleaned(message)
+            return _payload(alert, _fallback(alert), _blocks(alert, now))
+
+
+def _payload(message: AnyMessage, text: str, blocks: Iterable[Block]) -> dict[str, Any]:
     return {
-        "text": _fallback(message),
-        "blocks": list(_blocks(message, now)),
+        "text": text,
+        "blocks": list(blocks),
         "unfurl_links": False,
         "unfurl_media": False,
         "metadata": {
-            "event_type": "wirewatch_alert",
+            "event_type": f"wirewatch_{message.type}",
             "event_payload": {"delivery_id": message.delivery_id, "story_id": message.story_id},
         },
     }
+
+
+def _notice_blocks(message: NoticeMessage) -> Iterator[Block]:
+    severity = wording.NOTICE_SEVERITY[message.kind]
+    yield _titled(_SIGN[severity] + " ", message.title)
+    for line in filter(None, message.lines):
+        yield _section(_escaped(line))
+    facts = [f"{_escaped(name)}: {_escaped(said, 600)}" for name, said in message.facts[:4]]
+    yield _context("\n".join(facts) or wording.NOTICE)
+
+
+def _notice_in_short(message: NoticeMessage) -> str:
+    lines = [f"*{_escaped(message.title, 500)}*", *(_escaped(li, 500) for li in message.lines[:3])]
+    return "\n".join(lines)
 
 
 def _blocks(message: AlertMessage, now: datetime) -> Iterator[Block]:
@@ -63,8 +86,12 @@ def _blocks(message: AlertMessage, now: datetime) -> Iterator[Block]:
 def _header(message: AlertMessage) -> Block:
     sign = _SIGN[message.rules[0].severity] + " " if message.rules else ""
     test = "Test · " if message.test else ""
-    text = _escaped(test + wording.rules_in_short(message), LONGEST_HEADER - len(sign))
-    return {"type": "header", "text": {"type": "plain_text", "text": sign + text, "emoji": False}}
+    return _titled(sign, test + wording.rules_in_short(message))
+
+
+def _titled(sign: str, title: str) -> Block:
+    text = sign + _escaped(title, LONGEST_HEADER - len(sign))
+    return {"type": "header", "text": {"type": "plain_text", "text": text, "emoji": False}}
 
 
 def _linked_headline(message: AlertMessage) -> str:

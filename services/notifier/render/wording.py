@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from schemas.article import TextOrigin, TextReason
 from schemas.matches import ArticleField
+from schemas.notice import NoticeKind
 from schemas.rule import Severity
 from services.notifier.excerpts import Excerpt
 from services.notifier.message import AlertMessage, MatchedRule
@@ -18,6 +19,17 @@ SEVERITY = {
     Severity.NORMAL: "Normal",
     Severity.HIGH: "High",
     Severity.URGENT: "Urgent",
+}
+
+NOTICE = "Notice to the operator"
+# How grave a notice is decides how it looks; good news is nobody's alarm.
+NOTICE_SEVERITY = {
+    NoticeKind.BROKEN: Severity.HIGH,
+    NoticeKind.SILENT: Severity.NORMAL,
+    NoticeKind.CUT_OFF: Severity.URGENT,
+    NoticeKind.ANSWERS_AGAIN: Severity.LOW,
+    NoticeKind.PUBLISHES_AGAIN: Severity.LOW,
+    NoticeKind.RECONNECTED: Severity.LOW,
 }
 
 WHERE = {

@@ -105,3 +105,14 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_notices_spread_at_raised_at"), ["spread_at", "raised_at"], unique=False
         )
+        batch_op.create_index(
+            batch_op.f("ix_notices_feed_id_raised_at"), ["feed_id", "raised_at"], unique=False
+        )
+    op.create_table(
+        "feed_episodes",
+        sa.Column("feed_id", sa.String(length=80), nullable=False),
+        sa.Column("kind", sa.String(length=20), nullable=False),
+        sa.Column("since", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("opened_at", UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("feed_id", "kind", name=op.f("pk_feed_episodes")),
+    )

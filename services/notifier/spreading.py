@@ -1,0 +1,112 @@
+"""Notices to the operator become deliveries: one per subscription of kind ops.
+
+A notice, its deliveries and the mark that it has become them change in one transaction: a
+crash at any line leaves a notice that waits, or one whose deliveries are all there. Of
+several notifiers each takes notices that no other one has in hand.
+"""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+
+import structlog
+from pydantic import TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.folder import SubscriptionSpec
+from schemas.message import MalformedMessageError
+from schemas.notice import Notice
+from services.notifier.notices import compose_notice
+from services.runtime.clock import Clock
+from services.runtime.dependency import DependencyUnavailableError
+from services.runtime.health import Component
+from services.runtime.lifecycle import wait_for_stop
+from services.runtime.wakeup import Wakeup
+from services.store import deliveries, notices, written
+from services.store.database import Database
+from services.store.deliveries import NewDelivery
+from services.store.notices import StoredNotice
+from services.store.written import Kind
+
+log = structlog.get_logger()
+
+_LOOK_EVERY_SECONDS = 1.0
+_AT_ONCE = 50
+_SUBSCRIPTION = TypeAdapter(SubscriptionSpec)
+
+
+class Spreader:
+    """Spreads notices over the subscriptions of kind ops."""
+
+    def __init__(self, database: Database, clock: Clock, wake: Wakeup) -> None:
+        self._database = database
+        self._clock = clock
+        self._wake = wake
+
+    async def run(self, stop: asyncio.Event, component: Component) -> None:
+        """Spread what is written down, until `stop` is set."""
+        while not stop.is_set():
+            try:
+                while await self.spread():
+                    pass
+                component.ready()
+            except DependencyUnavailableError as error:
+                component.waiting(str(error))
+            await wait_for_stop(stop, _LOOK_EVERY_SECONDS)
+
+    async def spread(self) -> int:
+        """Spread the oldest notices that wait; how many. Raises DatabaseUnavailableError."""
+        async with self._database.read() as tx:
+            if not await notices.any_waiting(tx):
+                return 0
+        now = self._clock()
+        async with self._database.write() as tx:
+            waiting = await notices.waiting(tx, _AT_ONCE)
+            subscriptions = await _subscriptions(tx)
+            new = list(_all_deliveries(waiting, subscriptions))
+            await deliveries.enqueue_missing(tx, new, now)
+            await notices.mark_spread(tx, [notice.notice_id for notice in waiting], now)
+        if not subscriptions:
+            _tell_that_nobody_is_told(waiting)
+        if new:
+            self._wake.wake()
+        return len(waiting)
+
+
+def _tell_that_nobody_is_told(spread: Sequence[StoredNotice]) -> None:
+    for notice in spread:
+        log.warning(
+            "nobody is told of a notice: no subscription is of kind ops",
+            notice=notice.kind,
+            feed=notice.feed_id,
+        )
+
+
+async def _subscriptions(tx: AsyncConnection) -> Sequence[SubscriptionSpec]:
+    stored = await written.items(tx, Kind.SUBSCRIPTIONS)
+    specs = (_SUBSCRIPTION.validate_python(dict(item.spec)) for item in stored.values())
+    return [spec for spec in specs if spec.kind == "ops"]
+
+
+def _all_deliveries(
+    waiting: Sequence[StoredNotice], subscriptions: Sequence[SubscriptionSpec]
+) -> Iterator[NewDelivery]:
+    for stored in waiting:
+        try:
+            notice = Notice.decode(stored.notice)
+        except MalformedMessageError as error:
+            # Of a version that says something else; it stays listed, and keeps none back.
+            log.error("a notice cannot be read", notice=stored.notice_id, error=str(error))
+            continue
+        yield from (_delivery(notice, subscription) for subscription in subscriptions)
+
+
+def _delivery(notice: Notice, subscription: SubscriptionSpec) -> NewDelivery:
+    message = compose_notice(notice, subscription)
+    return NewDelivery(
+        message.delivery_id,
+        message.story_id,
+        subscription.id,
+        message.sequence,
+        subscription.channel,
+        message.encode(),
+    )
