@@ -18,7 +18,7 @@ from services.bus.port import Record
 from services.notifier.counted import judging_starts_at_zero
 from services.notifier.message import DeliveryIds, compose
 from services.notifier.names import alert_id, delivery_id, story_of
-from services.notifier.policy import addressed, new_matches
+from services.notifier.policy import addressed, audible, new_matches
 from services.runtime.clock import Clock
 from services.runtime.metrics import Metrics
 from services.runtime.wakeup import Wakeup
@@ -67,7 +67,7 @@ class Judge:
         story = await self._story(tx, message, now)
         # A record that was judged before is judged again: it raises nothing that was raised,
         # and a replay that a mended or newer rule matches now is no mere repeat.
-        new = new_matches(message.matches, await judgements.raised(tx, story))
+        new = new_matches(audible(message), await judgements.raised(tx, story))
         await judgements.raise_alerts(tx, [_alert(m, story, message) for m in new], now)
         await self._enqueue(tx, message, story, new)
         return new

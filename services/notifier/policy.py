@@ -3,7 +3,15 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from schemas.folder import SubscriptionSpec
-from schemas.matches import RuleMatch
+from schemas.matches import ArticleMatches, RuleMatch
+
+
+def audible(message: ArticleMatches) -> Sequence[RuleMatch]:
+    """The matches that may alert: those of an article that appeared long after its date do not.
+
+    They raise nothing, so a copy or a revision that is not late alerts as if it were the first.
+    """
+    return () if message.article.late else message.matches
 
 
 def new_matches(matches: Iterable[RuleMatch], raised: Collection[str]) -> list[RuleMatch]:

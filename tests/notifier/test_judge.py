@@ -267,3 +267,18 @@ async def test_what_the_judge_consumed_is_where_the_database_says(database: Data
         await judge.handle(record(offset, met("iran"), article_id=f"a-{offset}"))
     async with database.read() as tx:
         assert await judgements.consumed(tx, PLACE) == 5
+
+
+async def test_a_late_report_is_placed_in_its_story_and_raises_nothing(database: Database) -> None:
+    await subscribe(database, ann="all")
+    await new_judge(database).handle(record(0, met("iran"), late=True))
+    assert await decided(database) == Decided(0, 1, [], {})
+
+
+async def test_a_revision_of_a_late_report_that_is_not_late_alerts(database: Database) -> None:
+    await subscribe(database, ann="all")
+    judge = new_judge(database)
+    await judge.handle(record(0, met("iran"), late=True))
+    await judge.handle(record(1, met("iran"), revision="r-2"))
+    await judge.handle(record(2, met("iran"), revision="r-3", late=True))
+    assert await decided(database) == Decided(2, 3, ["iran"], {("ann", 1): ("iran",)})
