@@ -24,9 +24,9 @@ from bench.poll.field import Field, configure
 from services.bus.sqlite import open_bus
 from services.poller.assembly import open_polling, user_agent
 from services.poller.sharing import Everything
-from services.poller.worker import PollingWorker
 from services.runtime.clock import utc_now
 from services.runtime.health import Health
+from services.runtime.lifecycle import Part
 from services.runtime.log import configure_logging
 from services.runtime.metrics import Metrics
 from services.runtime.process import Process
@@ -128,8 +128,8 @@ async def whole(task: Task) -> Facts:
     """The poller, until the last poll is recorded."""
     now = utc_now()
     metrics, stop = Metrics(), asyncio.Event()
-    async with _poller(task, metrics, now) as worker:
-        running = asyncio.create_task(worker.run(stop, Health(metrics).component("poller")))
+    async with _poller(task, metrics, now) as poller:
+        running = asyncio.create_task(poller(stop, Health(metrics).component("poller")))
         await _until_polled(metrics, task.feeds, running)
         before, meter = _polls(metrics), Meter()
         await _until_polled(metrics, before + task.rounds * task.feeds, running)
@@ -141,13 +141,13 @@ async def whole(task: Task) -> Facts:
 async def idle(task: Task) -> Facts:
     """The poller with nothing to do: its memory, how soon it is ready, how long it is deaf."""
     metrics, stop = Metrics(), asyncio.Event()
-    async with _poller(task, metrics, utc_now() + timedelta(hours=9)) as worker:
+    async with _poller(task, metrics, utc_now() + timedelta(hours=9)) as poller:
         health = Health(metrics)
         component = health.component("poller")
         gc.collect()
         start, empty = time.perf_counter(), _resident()
         heart = asyncio.create_task(_longest_gap())
-        running = asyncio.create_task(worker.run(stop, component))
+        running = asyncio.create_task(poller(stop, component))
         while not health.is_ready():  # noqa: ASYNC110 - nothing tells when it comes true
             await asyncio.sleep(_LOOK_SECONDS)
         seconds = time.perf_counter() - start
@@ -160,7 +160,7 @@ async def idle(task: Task) -> Facts:
 
 
 @asynccontextmanager
-async def _poller(task: Task, metrics: Metrics, due: datetime) -> AsyncIterator[PollingWorker]:
+async def _poller(task: Task, metrics: Metrics, due: datetime) -> AsyncIterator[Part]:
     folder = Path(task.folder)
     async with (
         open_database(sqlite_url(folder / "wirewatch.sqlite")) as database,
@@ -169,7 +169,7 @@ async def _poller(task: Task, metrics: Metrics, due: datetime) -> AsyncIterator[
     ):
         await configure(database, task.field, due, utc_now())
         process = Process("bench", task.settings, stack, metrics, Health(metrics), [])
-        yield await open_polling(process, bus, database, Everything())
+        yield (await open_polling(process, bus, database, Everything()))["poller"]
 
 
 async def _until_polled(metrics: Metrics, polls: int, running: asyncio.Task[None]) -> None:

@@ -96,7 +96,7 @@ async def assemble(places: Places, process: Process) -> dict[str, Part]:
         "config": keeper.run,
         "broadcast": broadcast_part(bus, database),
         "rules": rules_part(bus, rules, process.settings.cache_folder or places.cache),
-        "poller": polling.run,
+        **polling,
         "matcher": stage_part(
             bus,
             ARTICLES,

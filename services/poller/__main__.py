@@ -12,5 +12,4 @@ async def assemble(process: Process) -> dict[str, Part]:
     """The parts of a poller process."""
     database = await open_shared_database(process)
     bus = await open_shared_bus(process)
-    polling = await open_polling(process, bus, database, HostShare(database))
-    return {"poller": polling.run}
+    return await open_polling(process, bus, database, HostShare(database))

@@ -19,8 +19,13 @@ from services.poller.schedule import Policy
 from services.poller.session import new_session
 from services.poller.sharing import Share
 from services.poller.surroundings import PollingPolicy, Surroundings
+from services.poller.websub.assembly import websub_part
+from services.poller.websub.book import Book
+from services.poller.websub.port import NoPushing
+from services.poller.websub.pushes import Pushes
 from services.poller.worker import Limits, PollingWorker
 from services.runtime.clock import utc_now
+from services.runtime.lifecycle import Part
 from services.runtime.metrics import Metrics
 from services.runtime.process import Process
 from services.runtime.settings import Settings
@@ -29,8 +34,8 @@ from services.store.database import Database
 
 async def open_polling(
     process: Process, bus: Bus, database: Database, share: Share
-) -> PollingWorker:
-    """The polling worker of a process, for its share of the feeds."""
+) -> dict[str, Part]:
+    """The parts of a process that poll its share of the feeds, or have them pushed as well."""
     settings, metrics = process.settings, process.metrics
     start_at_zero(metrics)
     workers = await process.stack.enter_async_context(
@@ -43,10 +48,17 @@ async def open_polling(
     policy = polling_policy(settings)
     pauses = Pauses(policy.schedule)
     reader = page_reader(session, workers, settings, metrics, pauses)
-    around = Surroundings(session, workers, reader, bus, database, metrics, utc_now, pauses)
-    poller = FeedPoller(around, policy)
+    book = Book(settings.public_url, metrics, utc_now) if settings.public_url else None
+    around = Surroundings(
+        session, workers, reader, bus, database, metrics, utc_now, pauses, book or NoPushing()
+    )
     worker_limits = Limits(settings.poll_concurrency, share, pauses)
-    return PollingWorker(poller, database, metrics, utc_now, worker_limits)
+    worker = PollingWorker(FeedPoller(around, policy), database, metrics, utc_now, worker_limits)
+    parts: dict[str, Part] = {"poller": worker.run}
+    if book is not None:
+        pushes = Pushes(around, policy, book, worker.poll_soon)
+        parts["websub"] = websub_part(process, around, book, pushes)
+    return parts
 
 
 def page_reader(

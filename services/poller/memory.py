@@ -195,6 +195,17 @@ def replace_due(memory: Memory, due_at: datetime) -> Memory:
     return replace(memory, next_due_at=due_at)
 
 
+def hastened(memory: Memory, now: datetime, policy: Policy) -> Memory:
+    """The memory of a feed of which news was announced: due as soon as it may be.
+
+    One that failed or ended keeps its wait: its host may have asked for it.
+    """
+    if memory.next_due_at is None or memory.health.failures:
+        return memory
+    earliest = (memory.last_success_at or now) + policy.min_interval
+    return replace(memory, next_due_at=min(memory.next_due_at, max(now, earliest)))
+
+
 def feed_state(memory: Memory) -> str:
     """How a feed fares, in one of the words of `wirewatch_feeds{state}`."""
     if memory.health.disabled:

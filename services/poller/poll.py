@@ -5,11 +5,14 @@ Decides nothing itself: `schedule` says when to come again, `ingest` takes the d
 
 import hashlib
 import random
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import assert_never
 
 import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.folder import FeedSpec
 from services.poller import memory as remembered
@@ -32,10 +35,14 @@ from services.poller.parse import ParsedFeed, ParseFailed
 from services.poller.retrying import PageRetries
 from services.poller.schedule import PollOutcome
 from services.poller.surroundings import PollingPolicy, Surroundings
+from services.poller.websub.links import DocumentLinks, Reply, Shown, shown
+from services.poller.websub.port import ReadPoll
 from services.store import feeds
 from services.store.feeds import PageRetry
 
 log = structlog.get_logger()
+
+Tell = Callable[[AsyncConnection], Awaitable[None]]
 
 
 class FeedPoller:
@@ -68,6 +75,10 @@ class FeedPoller:
             case _:
                 assert_never(fetched)
 
+    def hastened(self, memory: Memory) -> Memory:
+        """The memory of a feed that is to be polled soon."""
+        return remembered.hastened(memory, self._around.clock(), self._policy.schedule)
+
     async def retry_page(self, retry: PageRetry) -> None:
         """Try a page again whose article has its summary only; when it raises, it stays due."""
         await self._retries.retry(retry)
@@ -87,7 +98,9 @@ class FeedPoller:
         after = self._after_reading(memory, fetched, parsed, taken.found)
         self._count_gap(feed, memory, taken.found)
         after = self._redirected(feed, after, fetched)
-        await self._remember(after, taken)
+        news = len(taken.found.news) if memory.first_fetched_at is not None else 0
+        read = ReadPoll(feed, _hubs_shown(feed, fetched, parsed), news, now)
+        await self._remember(after, taken, partial(self._around.pushing.read, poll=read))
         self._report(feed, taken.found, now)
         return after
 
@@ -103,7 +116,8 @@ class FeedPoller:
         times = [t for entry in parsed.entries if (t := published_at(entry, now)) is not None]
         wanted = remembered.wanted_interval(times, memory, now, self._policy.schedule)
         gap = memory.first_fetched_at is not None and found.gap
-        polled = schedule.Polled(wanted, schedule.max_age(fetched.headers.cache_control), gap)
+        pace = self._pace(memory.feed_id, wanted, found)
+        polled = schedule.Polled(pace, schedule.max_age(fetched.headers.cache_control), gap)
         return replace(
             remembered.answered(self._scheduled(memory, polled, now), now),
             validators=fetched.headers.validators,
@@ -117,12 +131,14 @@ class FeedPoller:
         self, feed: FeedSpec, memory: Memory, fetched: Fetched | NotModified, now: datetime
     ) -> Memory:
         wanted = remembered.wanted_interval((), memory, now, self._policy.schedule)
-        polled = schedule.Polled(wanted, schedule.max_age(fetched.headers.cache_control))
+        pace = self._pace(feed.id, wanted, None)
+        polled = schedule.Polled(pace, schedule.max_age(fetched.headers.cache_control))
         after = remembered.answered(self._scheduled(memory, polled, now), now)
         if isinstance(fetched, Fetched):
             after = replace(after, full_fetch_at=now, validators=fetched.headers.validators)
             after = self._redirected(feed, after, fetched)
-        await self._remember(after, None)
+        kept = partial(self._around.pushing.unchanged, feed_id=feed.id, started_at=now)
+        await self._remember(after, None, kept)
         self._around.metrics.count_good_poll("unchanged", now)
         log.debug("polled", feed=feed.id, outcome="unchanged")
         return after
@@ -147,6 +163,13 @@ class FeedPoller:
                 next_in_seconds=round((after.next_due_at - now).total_seconds()),
             )
         return after
+
+    def _pace(self, feed_id: str, wanted: timedelta, found: Sorted | None) -> timedelta:
+        """The interval; the longest where a hub pushes, unless it missed something."""
+        brought_news = found is not None and bool(found.news)
+        if self._around.pushing.is_relied_on(feed_id) and not brought_news:
+            return max(wanted, self._policy.schedule.max_interval)
+        return wanted
 
     def _redirected(self, feed: FeedSpec, memory: Memory, fetched: Fetched) -> Memory:
         if not may_move(feed):
@@ -173,12 +196,16 @@ class FeedPoller:
         following = schedule.after(outcome, memory.health, self._policy.schedule, now, jitter)
         return replace(memory, next_due_at=following.due_at, health=following.health)
 
-    async def _remember(self, memory: Memory, taken: Taken | None) -> None:
+    async def _remember(
+        self, memory: Memory, taken: Taken | None, tell: Tell | None = None
+    ) -> None:
         now = self._around.clock()
         async with self._around.database.write() as tx:
             if taken is not None:
                 await self._ingest.remember(tx, memory.feed_id, taken, now)
             await feeds.save_state(tx, remembered.to_state(memory, now))
+            if tell is not None:
+                await tell(tx)
 
     def _report(self, feed: FeedSpec, found: Sorted, polled_at: datetime) -> None:
         self._around.metrics.count_good_poll("new" if found.news else "unchanged", polled_at)
@@ -199,6 +226,11 @@ def _failure(failed: FetchFailed) -> PollOutcome:
             return schedule.SaidGone()
         case _:
             return schedule.Failed()
+
+
+def _hubs_shown(feed: FeedSpec, fetched: Fetched, parsed: ParsedFeed) -> Shown | None:
+    document = DocumentLinks((parsed.hub,) if parsed.hub else (), parsed.self_link)
+    return shown(Reply(fetched.headers.links, fetched.final_url), document, feed.url)
 
 
 def _body_hash(fetched: FetchResult) -> str | None:

@@ -11,6 +11,7 @@ from services.poller.pages import TextWorkers
 from services.poller.pauses import Pauses
 from services.poller.reading import PageReader
 from services.poller.schedule import Policy
+from services.poller.websub.port import NoPushing, Pushing
 from services.runtime.clock import Clock
 from services.runtime.metrics import Metrics
 from services.store.database import Database
@@ -38,3 +39,4 @@ class Surroundings:
     metrics: Metrics
     clock: Clock
     pauses: Pauses = field(default_factory=Pauses)
+    pushing: Pushing = field(default_factory=NoPushing)

@@ -85,6 +85,12 @@ class PollingWorker:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
 
+    def poll_soon(self, feed_id: str) -> None:
+        """Poll a feed, if it is ours, as soon as it may be; one that fails keeps its wait."""
+        memory = self._memories.get(feed_id)
+        if memory is not None and feed_id not in self._polling:
+            self._memories[feed_id] = self._poller.hastened(memory)
+
     async def _look(self, component: Component) -> None:
         self._end_polls_of_others()
         now = self._clock()

@@ -66,6 +66,32 @@ class Metrics:
             registry=r,
         )
         self.feeds = Gauge("wirewatch_feeds", "Feeds by state.", ["state"], registry=r)
+        self.websub_subscriptions = Gauge(
+            "wirewatch_websub_subscriptions",
+            "Subscriptions at hubs by state, of all pollers together.",
+            ["state"],
+            registry=r,
+        )
+        self.websub_requests = Counter(
+            "wirewatch_websub_requests_total",
+            "Requests to hubs to push or to stop, by outcome.",
+            ["outcome"],
+            registry=r,
+        )
+        self.websub_questions = Counter(
+            "wirewatch_websub_questions_total",
+            "Questions of hubs whether we asked for something, by answer.",
+            ["answer"],
+            registry=r,
+        )
+        self.websub_pushes = Counter(
+            "wirewatch_websub_pushes_total", "Pushes by outcome.", ["outcome"], registry=r
+        )
+        self.websub_missed = Counter(
+            "wirewatch_websub_missed_total",
+            "Entries that a poll found before the feed's hub pushed them.",
+            registry=r,
+        )
         self.articles_matched = Counter(
             "wirewatch_articles_matched_total",
             "Articles that went through the rules, by whether any matched.",

@@ -73,6 +73,12 @@ async def states(tx: AsyncConnection) -> dict[str, FeedState]:
     return {r.feed_id: FeedState(**r._mapping) for r in rows}
 
 
+async def state(tx: AsyncConnection, feed_id: str) -> FeedState | None:
+    """The state of one feed."""
+    rows = await tx.execute(select(feed_states).where(feed_states.c.feed_id == feed_id))
+    return next((FeedState(**r._mapping) for r in rows), None)
+
+
 async def save_state(tx: AsyncConnection, state: FeedState) -> None:
     """Store a feed's state."""
     row = {name: getattr(state, name) for name in FeedState.__slots__}

@@ -48,6 +48,14 @@ async def items(tx: AsyncConnection, kind: Kind) -> dict[str, StoredItem]:
     return {r.item_id: StoredItem(r.spec, r.version, r.managed_by) for r in rows}
 
 
+async def item(tx: AsyncConnection, kind: Kind, item_id: str) -> StoredItem | None:
+    """One item."""
+    rows = await tx.execute(
+        select(written).where(written.c.kind == kind.value, written.c.item_id == item_id)
+    )
+    return next((StoredItem(r.spec, r.version, r.managed_by) for r in rows), None)
+
+
 async def begin_change(tx: AsyncConnection) -> int:
     """The current generation, held until `tx` ends: whoever else begins a change waits.
 
