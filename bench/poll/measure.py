@@ -129,7 +129,7 @@ async def whole(task: Task) -> Facts:
     now = utc_now()
     metrics, stop = Metrics(), asyncio.Event()
     async with _poller(task, metrics, now) as poller:
-        running = asyncio.create_task(poller(stop, Health(metrics).component("poller")))
+        running = asyncio.ensure_future(poller(stop, Health(metrics).component("poller")))
         await _until_polled(metrics, task.feeds, running)
         before, meter = _polls(metrics), Meter()
         await _until_polled(metrics, before + task.rounds * task.feeds, running)
@@ -147,7 +147,7 @@ async def idle(task: Task) -> Facts:
         gc.collect()
         start, empty = time.perf_counter(), _resident()
         heart = asyncio.create_task(_longest_gap())
-        running = asyncio.create_task(poller(stop, component))
+        running = asyncio.ensure_future(poller(stop, component))
         while not health.is_ready():  # noqa: ASYNC110 - nothing tells when it comes true
             await asyncio.sleep(_LOOK_SECONDS)
         seconds = time.perf_counter() - start
@@ -172,7 +172,7 @@ async def _poller(task: Task, metrics: Metrics, due: datetime) -> AsyncIterator[
         yield (await open_polling(process, bus, database, Everything()))["poller"]
 
 
-async def _until_polled(metrics: Metrics, polls: int, running: asyncio.Task[None]) -> None:
+async def _until_polled(metrics: Metrics, polls: int, running: asyncio.Future[None]) -> None:
     while _polls(metrics) < polls:
         if running.done():
             running.result()
