@@ -32,6 +32,7 @@ class TextReason(StrEnum):
     NOT_FOUND = "not_found"  # 404, 410
     HTTP_ERROR = "http_error"  # any other status that is not 200
     UNREACHABLE = "unreachable"  # DNS, connection, TLS
+    REFUSED_ADDRESS = "refused_address"  # the page's address is not public
     TIMED_OUT = "timed_out"
     TOO_LARGE = "too_large"
     NOT_HTML = "not_html"

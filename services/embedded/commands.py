@@ -34,6 +34,7 @@ from services.notifier.outcome import Delivered, GaveUp, TryLater
 from services.notifier.sample import sample_message
 from services.runtime.clock import utc_now
 from services.runtime.dependency import DependencyUnavailableError
+from services.runtime.netguard import networks
 from services.runtime.process import CannotStartError
 from services.runtime.settings import Settings
 from services.store import deliveries
@@ -96,7 +97,12 @@ async def test_channel(config: Path, channel_id: str, settings: Settings) -> Sai
         known = ", ".join(specs) or "none"
         return Said(INVALID, (), [f'no channel "{channel_id}" in {config}; there is: {known}'])
     now = utc_now()
-    channel = open_channel(specs[channel_id], os.environ, timeout=settings.delivery_timeout_seconds)
+    channel = open_channel(
+        specs[channel_id],
+        os.environ,
+        timeout=settings.delivery_timeout_seconds,
+        allowed=networks(settings.allowed_networks),
+    )
     try:
         outcome = await channel.send(sample_message(now), now)
     finally:

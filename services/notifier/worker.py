@@ -16,6 +16,7 @@ from services.runtime.clock import Clock
 from services.runtime.dependency import DependencyUnavailableError
 from services.runtime.health import Component
 from services.runtime.metrics import Metrics
+from services.runtime.netguard import networks
 from services.runtime.settings import Settings
 from services.runtime.wakeup import Wakeup, wait_any
 from services.store import deliveries, written
@@ -92,7 +93,12 @@ class SendingWorker:
         return {i: _CHANNEL.validate_python(dict(item.spec)) for i, item in stored.items()}
 
     def _start(self, channel_id: str, spec: ChannelSpec) -> None:
-        channel = open_channel(spec, os.environ, timeout=self._settings.delivery_timeout_seconds)
+        channel = open_channel(
+            spec,
+            os.environ,
+            timeout=self._settings.delivery_timeout_seconds,
+            allowed=networks(self._settings.allowed_networks),
+        )
         opened = OpenedChannel(channel_id, spec.type, channel)
         sender = Sender(
             opened, self._database, sending_policy(self._settings), self._metrics, self._clock

@@ -22,6 +22,7 @@ _FINAL = frozenset(
         TextReason.NO_LINK,
         TextReason.NOT_WANTED,
         TextReason.DISALLOWED,
+        TextReason.REFUSED_ADDRESS,
         TextReason.TOO_LARGE,
         TextReason.NOT_HTML,
     }

@@ -27,6 +27,7 @@ from services.poller.worker import Limits, PollingWorker
 from services.runtime.clock import utc_now
 from services.runtime.lifecycle import Part
 from services.runtime.metrics import Metrics
+from services.runtime.netguard import networks
 from services.runtime.process import Process
 from services.runtime.settings import Settings
 from services.store.database import Database
@@ -44,7 +45,7 @@ async def open_polling(
             page_deadline=timedelta(seconds=settings.page_deadline_seconds),
         )
     )
-    session = await process.stack.enter_async_context(new_session(user_agent(settings)))
+    session = await process.stack.enter_async_context(open_session(settings))
     policy = polling_policy(settings)
     pauses = Pauses(policy.schedule)
     reader = page_reader(session, workers, settings, metrics, pauses)
@@ -79,9 +80,14 @@ async def open_page_reader(settings: Settings) -> AsyncIterator[PageReader]:
     deadline = timedelta(seconds=settings.page_deadline_seconds)
     async with (
         TextWorkers(1, page_deadline=deadline) as workers,
-        new_session(user_agent(settings)) as session,
+        open_session(settings) as session,
     ):
         yield page_reader(session, workers, settings, Metrics())
+
+
+def open_session(settings: Settings) -> ClientSession:
+    """A session that opens what the settings allow; to be closed by the caller."""
+    return new_session(user_agent(settings), allowed=networks(settings.allowed_networks))
 
 
 def user_agent(settings: Settings) -> str:

@@ -2,7 +2,7 @@
 
 Decides how a reply or its absence is named; never raises for what a server or the network
 does. When to fetch, what the document means and which addresses may be opened are the
-business of `schedule`, `parse` and the session's socket factory (see `session`).
+business of `schedule`, `parse` and the session (see `session`).
 """
 
 import asyncio
@@ -17,6 +17,7 @@ from yarl import URL
 
 from services.poller.addresses import NotFetchable, is_encodable, redirect_target, web_address
 from services.poller.session import QueueClock
+from services.runtime.netguard import refusal_in
 
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _PERMANENT = frozenset((301, 308))
@@ -105,6 +106,7 @@ class FetchReason(StrEnum):
     NOT_FOUND = "not_found"  # 404
     BAD_REDIRECT = "bad_redirect"  # loops, https to http, other schemes
     TLS = "tls"
+    REFUSED_ADDRESS = "refused_address"  # an address of a network that is not public
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +154,8 @@ async def fetch(
     except TimeoutError:
         seconds = limits.total.total_seconds()
         return FetchFailed(FetchReason.TIMED_OUT, f"no complete reply within {seconds:g} s")
-    except (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch) as error:
-        return FetchFailed(FetchReason.TLS, _describe(error))
     except (aiohttp.ClientError, OSError, UnicodeError) as error:
-        return FetchFailed(FetchReason.UNREACHABLE, _describe(error))
+        return _no_exchange(error)
 
 
 def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
@@ -274,7 +274,20 @@ def _headers(response: aiohttp.ClientResponse) -> ReplyHeaders:
     )
 
 
+def _no_exchange(error: Exception) -> FetchFailed:
+    """What an exchange that ended without a reply is called."""
+    if isinstance(error, aiohttp.ClientConnectorError) and (refused := refusal_in(error.os_error)):
+        return FetchFailed(FetchReason.REFUSED_ADDRESS, refused.reason)
+    match error:
+        case aiohttp.ClientSSLError() | aiohttp.ServerFingerprintMismatch():
+            return FetchFailed(FetchReason.TLS, _describe(error))
+        case aiohttp.InvalidUrlClientError():
+            detail = "a host that is a number; an IPv4 address has four, with dots"
+            return FetchFailed(FetchReason.REFUSED_ADDRESS, detail)
+        case _:
+            return FetchFailed(FetchReason.UNREACHABLE, _describe(error))
+
+
 def _describe(error: Exception) -> str:
-    # A socket factory's refusal has no error number, so aiohttp's own text omits it.
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
     return f"{type(error).__name__}: {cause}"[:300]

@@ -29,6 +29,7 @@ _REASONS = {
     FetchReason.HTTP_ERROR: TextReason.HTTP_ERROR,
     FetchReason.RATE_LIMITED: TextReason.HTTP_ERROR,
     FetchReason.BAD_REDIRECT: TextReason.HTTP_ERROR,
+    FetchReason.REFUSED_ADDRESS: TextReason.REFUSED_ADDRESS,
     FetchReason.FORBIDDEN: TextReason.FORBIDDEN,
     FetchReason.NOT_FOUND: TextReason.NOT_FOUND,
     FetchReason.GONE: TextReason.NOT_FOUND,

@@ -1,21 +1,17 @@
 """The HTTP session of the poller: connections, identity towards servers, queueing.
 
 Decides how many connections a host gets and what we say about ourselves. Which addresses
-may be opened is the socket factory's judgement: it sees every address really connected
-to (names, literals, redirects) and refuses one by raising OSError.
+may be opened is the judgement of `netguard`, which sees every one really connected to.
 """
 
 import asyncio
-import socket
-from collections.abc import Callable
+import ssl
 from types import SimpleNamespace
-from typing import Any
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
-# (family, type, protocol, canonical name, socket address), as getaddrinfo gives it.
-AddressInfo = tuple[Any, Any, int, str, tuple[Any, ...]]
-SocketFactory = Callable[[AddressInfo], socket.socket]
+from services.runtime.netguard import NOTHING_PRIVATE, Networks, guarded_sockets
 
 
 class QueueClock:
@@ -46,14 +42,24 @@ class QueueClock:
 def new_session(
     user_agent: str,
     *,
+    allowed: Networks = NOTHING_PRIVATE,
     per_host: int = 2,
     total: int = 100,
-    socket_factory: SocketFactory | None = None,
+    resolver: AbstractResolver | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> aiohttp.ClientSession:
-    """A session to be closed by the caller. `user_agent` names product, version, contact URL."""
+    """A session to be closed by the caller. `user_agent` names product, version, contact URL.
+
+    It opens public addresses, and those of the `allowed` networks. `resolver` finds the
+    addresses of names, `tls` verifies servers (default: the system's, both).
+    """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
-            limit=total, limit_per_host=per_host, socket_factory=socket_factory
+            limit=total,
+            limit_per_host=per_host,
+            socket_factory=guarded_sockets(allowed),
+            resolver=resolver,
+            ssl=tls or True,
         ),
         headers={"User-Agent": user_agent},
         cookie_jar=aiohttp.DummyCookieJar(),

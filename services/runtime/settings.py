@@ -15,6 +15,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.runtime.log import LogFormat, LogLevel
+from services.runtime.netguard import networks
 
 PREFIX = "WIREWATCH_"
 # Not settings of a process, but of the test run; see CONTRIBUTING.md.
@@ -68,6 +69,11 @@ class Settings(BaseSettings):
         "https://example.org/wirewatch",
         pattern=r"^https?://[\x21-\x7e]+$",
         description="where a publisher can reach you; sent in the User-Agent of every request",
+    )
+    allowed_networks: str = Field(
+        "",
+        description="networks such as 10.1.0.0/16,fd00::/8 that feeds, pages, hubs and webhooks "
+        "may lie in although they are not public",
     )
     poll_min_interval_seconds: float = Field(
         120, gt=0, le=86_400, description="a feed is polled at most this often"
@@ -185,6 +191,18 @@ def _mistakes(error: ValidationError) -> list[str]:
 
 
 def _contradictions(settings: Settings) -> list[str]:
+    return [*_bad_networks(settings), *_bad_intervals(settings)]
+
+
+def _bad_networks(settings: Settings) -> list[str]:
+    try:
+        networks(settings.allowed_networks)
+    except ValueError as error:
+        return [f"WIREWATCH_ALLOWED_NETWORKS: {error}"]
+    return []
+
+
+def _bad_intervals(settings: Settings) -> list[str]:
     if settings.poll_min_interval_seconds > settings.poll_max_interval_seconds:
         return [
             "WIREWATCH_POLL_MIN_INTERVAL_SECONDS: must not exceed "

@@ -9,6 +9,7 @@ import pytest
 from schemas.folder import SecretRef, SlackSpec
 from services.notifier.channels.slack import SlackChannel, retry_after
 from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLater, suspends
+from services.runtime.netguard import LOOPBACK
 from tests.contracts.channel_contract import ChannelContract
 from tests.notifier.alerts import NOW, ferry_alert
 from tests.notifier.free_ports import closed_port
@@ -31,7 +32,7 @@ async def slack() -> AsyncIterator[SlackDouble]:
 
 
 async def opened(url: str, timeout: float = PATIENT) -> AsyncIterator[SlackChannel]:
-    channel = SlackChannel(SPEC, {"HOOK": url}, timeout)
+    channel = SlackChannel(SPEC, {"HOOK": url}, timeout, LOOPBACK)
     try:
         yield channel
     finally:
@@ -174,7 +175,7 @@ async def test_a_secret_that_is_no_webhook_holds_the_channel(secret: str) -> Non
 
 async def test_a_mended_secret_works_without_a_new_channel(slack: SlackDouble) -> None:
     env: dict[str, str] = {}
-    channel = SlackChannel(SPEC, env, PATIENT)
+    channel = SlackChannel(SPEC, env, PATIENT, LOOPBACK)
     assert suspends(await outcome_after(channel))
     env["HOOK"] = slack.url
     assert isinstance(await outcome_after(channel), Delivered)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
@@ -73,7 +74,7 @@ class Office:
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
-        settings = Settings(delivery_retry_first_seconds=0.05)
+        settings = Settings(delivery_retry_first_seconds=0.05, allowed_networks="127.0.0.0/8")
         sending = SendingWorker(self.seen_by_worker, settings, self.metrics, utc_now, self.wake)
         running = asyncio.create_task(sending.run(self.stop, self.health.component("sender")))
         try:
@@ -159,8 +160,8 @@ async def test_a_channel_that_raises_is_visible_and_stops_no_other(
     broken = ScriptedChannel()
     broken.answers.append(BrokenError("hooks.example/SECRET"))
 
-    def opened(spec: ChannelSpec, env: Mapping[str, str], *, timeout: float) -> Channel:
-        return broken if spec.id == "broken" else open_channel(spec, env, timeout=timeout)
+    def opened(spec: ChannelSpec, env: Mapping[str, str], **details: Any) -> Channel:
+        return broken if spec.id == "broken" else open_channel(spec, env, **details)
 
     monkeypatch.setattr("services.notifier.worker.open_channel", opened)
     await office.configure(broken="SLACK_ONE", night="SLACK_TWO")

@@ -25,6 +25,7 @@ from services.poller.session import new_session
 from services.poller.surroundings import PollingPolicy, Surroundings
 from services.runtime.clock import utc_now
 from services.runtime.metrics import Metrics
+from services.runtime.netguard import LOOPBACK
 from services.store import feeds
 from services.store.database import Database
 from services.store.feeds import PageRetry
@@ -208,7 +209,7 @@ async def polling_desk(
 ) -> AsyncIterator[PollingDesk]:
     metrics, faulty_bus, faulty = Metrics(), FaultyBus(bus), FaultyDatabase(database)
     limits = replace(PAGE_LIMITS, total=timedelta(seconds=10))
-    async with new_session("wirewatch-test") as session:
+    async with new_session("wirewatch-test", allowed=LOOPBACK) as session:
         desk: PollingDesk
 
         def clock() -> datetime:

@@ -108,6 +108,7 @@ def demo_settings() -> Settings:
     """The settings of the demo: the real ones, in a hurry."""
     return Settings(
         http_port=0,
+        allowed_networks="127.0.0.0/8",
         poll_min_interval_seconds=0.5,
         poll_max_interval_seconds=0.5,
         text_workers=1,

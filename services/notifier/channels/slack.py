@@ -7,6 +7,7 @@ the sender. The webhook's URL is the secret: whoever has it can post.
 import asyncio
 import logging
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -25,6 +26,7 @@ from services.notifier.links import host_of
 from services.notifier.message import AnyMessage
 from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLater
 from services.notifier.render import render_slack
+from services.runtime.netguard import NOTHING_PRIVATE, Networks, guarded_sockets, opening_a_proxy
 
 log = structlog.get_logger()
 
@@ -44,11 +46,16 @@ class SlackChannel:
     """Posts to the webhook that `spec` refers to; see `Channel`."""
 
     def __init__(
-        self, spec: SlackSpec, env: Mapping[str, str], timeout: float = ATTEMPT_TIMEOUT
+        self,
+        spec: SlackSpec,
+        env: Mapping[str, str],
+        timeout: float = ATTEMPT_TIMEOUT,
+        allowed: Networks = NOTHING_PRIVATE,
     ) -> None:
         self._spec = spec
         self._env = env
         self._timeout = timeout
+        self._allowed = allowed
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, message: AnyMessage, now: datetime) -> Outcome:
@@ -79,7 +86,10 @@ class SlackChannel:
 
     async def _post(self, url: str, payload: dict[str, Any], now: datetime) -> Outcome:
         try:
-            response = await self._client(url).send_dict(payload)
+            client = self._client(url)
+            # The SDK takes a proxy from the environment, where the operator named it.
+            with opening_a_proxy() if client.proxy else nullcontext():
+                response = await client.send_dict(payload)
         except TimeoutError:  # also a kind of OSError; `send` names it
             raise
         except aiohttp.InvalidURL:
@@ -93,8 +103,12 @@ class SlackChannel:
     def _client(self, url: str) -> AsyncWebhookClient:
         if self._session is None or self._session.closed:
             timeout = aiohttp.ClientTimeout(total=self._timeout)
-            jar = aiohttp.DummyCookieJar()
-            self._session = aiohttp.ClientSession(timeout=timeout, cookie_jar=jar)
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(socket_factory=guarded_sockets(self._allowed)),
+                timeout=timeout,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=False,
+            )
         # Trying again is the sender's business, hence no handlers; and the SDK logs the
         # URL at debug level, hence a logger of its own that hands nothing on.
         return AsyncWebhookClient(

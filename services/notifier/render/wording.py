@@ -48,6 +48,7 @@ _WHY = {
     TextReason.NOT_FOUND: "the page was not found",
     TextReason.HTTP_ERROR: "the page answered with an error",
     TextReason.UNREACHABLE: "the page could not be reached",
+    TextReason.REFUSED_ADDRESS: "the link leads into a network that is not public",
     TextReason.TIMED_OUT: "the page took too long to answer",
     TextReason.TOO_LARGE: "the page is too large",
     TextReason.NOT_HTML: "the link leads to a file, not to a page of text",
