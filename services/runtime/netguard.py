@@ -7,7 +7,7 @@ only this machine or its network can reach. Spelling of addresses is the fetcher
 """
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -80,7 +80,7 @@ LOOPBACK: Networks = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 _NAT64 = IPv6Network("64:ff9b::/96")  # RFC 6052
 _GLOBAL_V6 = IPv6Network("2000::/3")  # all that IANA has given out so far
 # What `ipaddress` calls global and is not, or is not for everybody.
-_NOT_PUBLIC = {
+_NOT_PUBLIC: Mapping[IPv4Network | IPv6Network, str] = {
     IPv4Network("192.0.0.0/24"): "reserved",  # one cloud has its metadata at 192.0.0.192
     IPv4Network("192.88.99.0/24"): "reserved",  # relays of 6to4, withdrawn by RFC 7526
     # https://learn.microsoft.com/azure/virtual-network/what-is-ip-address-168-63-129-16

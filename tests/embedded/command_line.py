@@ -14,10 +14,11 @@ from services.runtime.settings import Settings, variable
 
 @pytest.fixture(autouse=True)
 def an_empty_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An empty folder to work in, no settings, and the log as it was afterwards."""
+    """An empty folder to work in, no settings but one, and the log as it was afterwards."""
     monkeypatch.chdir(tmp_path)
     for name in Settings.model_fields:
         monkeypatch.delenv(variable(name), raising=False)
+    monkeypatch.setenv("WIREWATCH_ALLOWED_NETWORKS", "127.0.0.0/8")  # where the servers are
     handlers = logging.getLogger().handlers[:]
     yield
     # The commands log to the runner's screen, which is gone now.

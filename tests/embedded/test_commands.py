@@ -19,6 +19,8 @@ from tests.pipeline.stories import REFERENCE
 
 __all__ = ["an_empty_place"]
 
+LOCAL = Settings(allowed_networks="127.0.0.0/8")
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -183,16 +185,16 @@ async def test_a_slack_channel_is_tested_and_a_missing_secret_is_named(
         folder / "channels.yaml",
         {"channels": [{"id": "screen", "type": "slack", "webhook_url": {"env": "MY_WEBHOOK"}}]},
     )
-    missing = await commands.test_channel(folder, "screen", Settings())
+    missing = await commands.test_channel(folder, "screen", LOCAL)
     assert missing.code == 1
     assert "MY_WEBHOOK" in missing.errors[0]
     async with slack_inbox() as inbox:
         monkeypatch.setenv("MY_WEBHOOK", inbox.url)
-        sent = await commands.test_channel(folder, "screen", Settings())
+        sent = await commands.test_channel(folder, "screen", LOCAL)
         assert sent.code == 0
         assert inbox.holding("Sample")
         inbox.answers.append(500)
-        failed = await commands.test_channel(folder, "screen", Settings())
+        failed = await commands.test_channel(folder, "screen", LOCAL)
         assert failed.code == 1
         assert "secret-part" not in str(failed)
 

@@ -15,7 +15,7 @@ class Names(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """The addresses of a name; the first label is what tells names apart."""
-        answers = self._answers.get(host.split(".", maxsplit=1)[0])
+        answers = self._answers.get(host.lower().split(".", maxsplit=1)[0])
         if answers is None:
             raise OSError(socket.EAI_NONAME, "Name or service not known")
         found = answers.pop(0) if len(answers) > 1 else answers[0]

@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from schemas.article import Article
+from schemas.article import Article, TextReason
 from schemas.folder import RuleTest
 from services.engine.suite import article_of
 from services.poller.articles import NoPageText, without_headline
 from services.poller.extract import NoText, extract_page
 from services.poller.reading import PageReader
+from services.runtime.netguard import WAY_OUT
 
 MAX_BYTES = 20_000_000
 _HTML_NAMES = (".html", ".htm", ".xhtml")
@@ -68,7 +69,9 @@ async def from_page(reader: PageReader, url: str, said: Facts) -> Sample:
     """The article at `url`, as the poller reads it; raises NoArticleError."""
     page = await reader.read(url)
     if isinstance(page, NoPageText):
-        raise NoArticleError(f"{url}: no text was read: {page.reason.value}")
+        refused = page.reason is TextReason.REFUSED_ADDRESS
+        way_out = f"; {WAY_OUT}" if refused else ""
+        raise NoArticleError(f"{url}: no text was read: {page.reason.value}{way_out}")
     host = urlsplit(url).hostname
     facts = {**_of_page(page.title, page.body, page.lang), "url": url, "source": host}
     return _sample(facts, said, f"the page {url}, as it is extracted")
