@@ -67,6 +67,7 @@ class ReplyHeaders:
     content_type: str | None = None
     retry_after: str | None = None
     cache_control: str | None = None
+    age: str | None = None
     links: tuple[str, ...] = ()  # each Link header as it stands
 
     @property
@@ -270,6 +271,7 @@ def _headers(response: aiohttp.ClientResponse) -> ReplyHeaders:
         content_type=text("Content-Type"),
         retry_after=text("Retry-After"),
         cache_control=text("Cache-Control"),
+        age=text("Age"),
         links=tuple(value for value in response.headers.getall("Link", ()) if is_encodable(value)),
     )
 

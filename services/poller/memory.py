@@ -7,9 +7,10 @@ from typing import Any
 
 from services.poller import moving
 from services.poller.fetch import UNCONDITIONAL, Validators
+from services.poller.identity import published_at
 from services.poller.moving import NOWHERE, Redirects
-from services.poller.news import Since
-from services.poller.schedule import Health, Policy, first_due, interval
+from services.poller.news import Since, Sorted
+from services.poller.schedule import UNKNOWN, Health, Policy, Rhythm, first_due, interval
 from services.store.feeds import FeedState
 
 # Some servers answer 304 for ever: now and then a feed is asked for in full.
@@ -36,6 +37,7 @@ class Memory:
     last_success_at: datetime | None = None
     full_fetch_at: datetime | None = None
     interval: timedelta | None = None
+    rhythm: Rhythm = UNKNOWN
     watched_since: datetime | None = None
     last_error: str | None = None
     redirects: Redirects = NOWHERE
@@ -109,26 +111,43 @@ def redirected(memory: Memory, target: str | None, now: datetime) -> Memory:
     return replace(memory, redirects=NOWHERE, moved_to=redirects.target)
 
 
-def back_where_it_was(memory: Memory) -> Memory:
+def back_where_it_was(memory: Memory, now: datetime) -> Memory:
     """The memory of a feed that moved, if where it went is no good: asked as before."""
     if memory.moved_to is None or memory.health.failures < moving.FAILURES_TO_GO_BACK:
         return memory
-    return replace(memory, moved_to=None, redirects=NOWHERE, validators=UNCONDITIONAL)
+    return replace(
+        memory,
+        moved_to=None,
+        redirects=NOWHERE,
+        validators=UNCONDITIONAL,
+        next_due_at=memory.next_due_at or now,
+        # 410 is what the other address said.
+        health=replace(memory.health, gone=0, gone_since=None, disabled=False),
+    )
 
 
-def wanted_interval(
-    times: Sequence[datetime], memory: Memory, now: datetime, policy: Policy
-) -> timedelta:
-    """The interval after a good poll; without entries to go by, the one before."""
-    if not times and memory.interval is not None:
+def entry_times(found: Sorted, now: datetime) -> Sequence[datetime]:
+    """When the entries of a document came out, as far as can be known.
+
+    An entry without a date came when it was first seen; one that is dated anew at every
+    fetch came no later than that.
+    """
+    return [
+        min(published_at(sighted.entry, now) or now, sighted.remembered.first_seen_at)
+        for sighted in found.everything
+    ]
+
+
+def wanted_interval(memory: Memory, now: datetime, policy: Policy) -> timedelta:
+    """The interval after a good poll, which also grows while nothing comes."""
+    if memory.rhythm == UNKNOWN and memory.interval is not None:
         return memory.interval
-    return interval(times, now, policy)
+    return interval(memory.rhythm, now, policy)
 
 
 def from_state(state: FeedState) -> Memory:
     """A memory as it was stored."""
     stored = dict(state.health)
-    seconds = stored.get("interval_seconds")
     return Memory(
         feed_id=state.feed_id,
         url=state.url,
@@ -136,10 +155,11 @@ def from_state(state: FeedState) -> Memory:
         body_hash=state.body_hash,
         first_fetched_at=state.first_fetched_at,
         next_due_at=None if stored["disabled"] else state.next_due_at,
-        health=Health(stored["failures"], stored["gone"], stored["disabled"]),
+        health=_health(stored),
         last_success_at=_time(stored.get("last_success_at")),
         full_fetch_at=_time(stored.get("full_fetch_at")),
-        interval=None if seconds is None else timedelta(seconds=seconds),
+        interval=_span(stored.get("interval_seconds")),
+        rhythm=Rhythm(_span(stored.get("usual_gap_seconds")), _time(stored.get("newest_at"))),
         watched_since=_time(stored.get("watched_since")),
         last_error=stored.get("last_error"),
         redirects=_redirects(stored.get("redirects")),
@@ -165,8 +185,22 @@ def to_state(memory: Memory, now: datetime) -> FeedState:
             "last_error": memory.last_error,
             "moved_to": memory.moved_to,
             "redirects": _stored_redirects(memory.redirects),
-            "interval_seconds": memory.interval.total_seconds() if memory.interval else None,
+            "gone_since": _text(memory.health.gone_since),
+            "interval_seconds": _seconds(memory.interval),
+            "usual_gap_seconds": _seconds(memory.rhythm.usual_gap),
+            "newest_at": _text(memory.rhythm.newest_at),
         },
+    )
+
+
+def _health(stored: Mapping[str, Any]) -> Health:
+    return Health(
+        failures=stored["failures"],
+        gone=stored["gone"],
+        disabled=stored["disabled"],
+        gone_since=_time(stored.get("gone_since")),
+        halvings=stored.get("halvings", 0),
+        calm=stored.get("calm", 0),
     )
 
 
@@ -188,6 +222,14 @@ def _time(text: str | None) -> datetime | None:
 
 def _text(time: datetime | None) -> str | None:
     return None if time is None else time.isoformat()
+
+
+def _span(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
+
+
+def _seconds(span: timedelta | None) -> float | None:
+    return None if span is None else span.total_seconds()
 
 
 def replace_due(memory: Memory, due_at: datetime) -> Memory:

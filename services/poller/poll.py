@@ -26,7 +26,6 @@ from services.poller.fetch import (
     NotModified,
     fetch,
 )
-from services.poller.identity import published_at
 from services.poller.ingest import Ingest, Taken
 from services.poller.memory import Memory
 from services.poller.moving import may_move
@@ -95,7 +94,7 @@ class FeedPoller:
             )
         since = memory.since(now, self._policy.first_fetch_window)
         taken = await self._ingest.take(feed, parsed, since, now)
-        after = self._after_reading(memory, fetched, parsed, taken.found)
+        after = self._after_reading(memory, fetched, taken.found)
         self._count_gap(feed, memory, taken.found)
         after = self._redirected(feed, after, fetched)
         news = len(taken.found.news) if memory.first_fetched_at is not None else 0
@@ -104,36 +103,42 @@ class FeedPoller:
         self._report(feed, taken.found, now)
         return after
 
+    def _answered(
+        self, memory: Memory, fetched: Fetched | NotModified, found: Sorted | None
+    ) -> Memory:
+        now, headers = self._around.clock(), fetched.headers
+        wanted = remembered.wanted_interval(memory, now, self._policy.schedule)
+        # After the first answer the feed finds its own place among those added with it.
+        spread = None if memory.first_fetched_at else schedule.spread(memory.url, wanted)
+        same_for = schedule.max_age(headers.cache_control, headers.age)
+        pace = self._pace(memory.feed_id, wanted, found)
+        gap = found is not None and found.gap and memory.first_fetched_at is not None
+        polled = schedule.Polled(pace, same_for, gap, spread)
+        after = remembered.answered(self._scheduled(memory, polled, now), now)
+        return replace(after, interval=wanted)
+
     def _count_gap(self, feed: FeedSpec, memory: Memory, found: Sorted) -> None:
         if memory.first_fetched_at is not None and found.gap:
             self._around.metrics.gaps.inc()
             log.info("feed shows only what was not seen before", feed=feed.id, new=len(found.news))
 
-    def _after_reading(
-        self, memory: Memory, fetched: Fetched, parsed: ParsedFeed, found: Sorted
-    ) -> Memory:
+    def _after_reading(self, memory: Memory, fetched: Fetched, found: Sorted) -> Memory:
         now = self._around.clock()
-        times = [t for entry in parsed.entries if (t := published_at(entry, now)) is not None]
-        wanted = remembered.wanted_interval(times, memory, now, self._policy.schedule)
-        gap = memory.first_fetched_at is not None and found.gap
-        pace = self._pace(memory.feed_id, wanted, found)
-        polled = schedule.Polled(pace, schedule.max_age(fetched.headers.cache_control), gap)
+        if found.everything:
+            rhythm = schedule.rhythm_of(remembered.entry_times(found, now), now)
+            memory = replace(memory, rhythm=rhythm)
         return replace(
-            remembered.answered(self._scheduled(memory, polled, now), now),
+            self._answered(memory, fetched, found),
             validators=fetched.headers.validators,
             body_hash=_body_hash(fetched),
             first_fetched_at=memory.first_fetched_at or now,
             full_fetch_at=now,
-            interval=wanted,
         )
 
     async def _unchanged(
         self, feed: FeedSpec, memory: Memory, fetched: Fetched | NotModified, now: datetime
     ) -> Memory:
-        wanted = remembered.wanted_interval((), memory, now, self._policy.schedule)
-        pace = self._pace(feed.id, wanted, None)
-        polled = schedule.Polled(pace, schedule.max_age(fetched.headers.cache_control))
-        after = remembered.answered(self._scheduled(memory, polled, now), now)
+        after = self._answered(memory, fetched, None)
         if isinstance(fetched, Fetched):
             after = replace(after, full_fetch_at=now, validators=fetched.headers.validators)
             after = self._redirected(feed, after, fetched)
@@ -181,7 +186,7 @@ class FeedPoller:
         return after
 
     def _back(self, feed: FeedSpec, memory: Memory) -> Memory:
-        after = remembered.back_where_it_was(memory)
+        after = remembered.back_where_it_was(memory, self._around.clock())
         if after is not memory:
             log.warning("feed is no more where it moved to; asked as before", feed=feed.id)
         return after

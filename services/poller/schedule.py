@@ -13,13 +13,19 @@ from itertools import pairwise
 from statistics import median
 from typing import assert_never
 
-_MAX_AGE = re.compile(r"(?:^|[\s,])max-age\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
+# A directive of Cache-Control and its argument, plain or quoted (RFC 9111, 5.2).
+_DIRECTIVE = re.compile(r'([\w-]+)(?:\s*=\s*("(?:[^"\\]|\\.)*"|[^\s,;"]*))?')
+_NO_FRESHNESS = frozenset({"no-cache", "no-store"})
 _PAGE_RETRIES = (1, 5, 30, 120)  # times the first wait: with a minute, 1, 5, 30 min and 2 h
 _ENTRIES_WATCHED = 10
 # A fiftieth of the usual gap: median latency 3.0 min on real feeds at 97 polls a day,
 # where a fixed 15 min costs 96 polls and gives 7.2 min.
 _POLLS_PER_GAP = 50
 _JITTER = 0.1
+# Halving outlasts the poll that brought the gap: a burst goes on for hours, and without
+# memory every other poll of it would come too late (bench/schedule.py).
+_CALM_POLLS_TO_DOUBLE = 20
+_GONE_INTERVALS = 720  # a day of shortest intervals
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,27 +40,53 @@ class Policy:
     max_wait: timedelta = timedelta(hours=24)
     gone_confirmations: int = 3
 
+    @property
+    def gone_for(self) -> timedelta:
+        """How long a feed is to be said gone, at least: a server in mid-move says so, too."""
+        return min(self.min_interval * _GONE_INTERVALS, self.max_wait)
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How a feed fared lately. `failures` and `gone` count without a break."""
+    """How a feed fared lately. `failures` and `gone` count without a break.
+
+    `halvings` is how often gaps have halved its interval, `calm` how many polls there were
+    without a gap since.
+    """
 
     failures: int = 0
     gone: int = 0
     disabled: bool = False
+    gone_since: datetime | None = None
+    halvings: int = 0
+    calm: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How a feed publishes: the usual gap between its entries, and when the newest came."""
+
+    usual_gap: timedelta | None = None
+    newest_at: datetime | None = None
+
+
+UNKNOWN = Rhythm()
 
 
 @dataclass(frozen=True, slots=True)
 class Polled:
     """The feed answered, with or without news.
 
-    `all_new` says that a feed known before showed no entry seen before, so entries may
-    have come and gone between two polls.
+    `max_age` is how long its answer stays the same, if the server said so. `gap` says that
+    a feed known before showed no entry seen before, so entries may have come and gone
+    between two polls. `spread` is given after the first answer: a part of the interval of
+    its own, so that feeds that were added together are not polled together for ever.
     """
 
     interval: timedelta
     max_age: timedelta | None = None
-    all_new: bool = False
+    gap: bool = False
+    spread: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +117,20 @@ class NextPoll:
     health: Health
 
 
-def interval(entry_times: Sequence[datetime], now: datetime, policy: Policy) -> timedelta:
-    """How long to wait between two polls of a feed that shows these entries."""
+def rhythm_of(entry_times: Sequence[datetime], now: datetime) -> Rhythm:
+    """The rhythm of a feed that shows these entries."""
     newest_first = sorted((min(now, time) for time in entry_times), reverse=True)
-    if not newest_first:
-        return policy.undated_interval
     watched = newest_first[:_ENTRIES_WATCHED]
-    gaps = [later - earlier for later, earlier in pairwise(watched)]
-    usual_gap = timedelta(seconds=median(gap.total_seconds() for gap in gaps)) if gaps else None
-    wanted = max(usual_gap or timedelta(), now - newest_first[0]) / _POLLS_PER_GAP
+    gaps = [(later - earlier).total_seconds() for later, earlier in pairwise(watched)]
+    usual_gap = timedelta(seconds=median(gaps)) if gaps else None
+    return Rhythm(usual_gap, newest_first[0] if newest_first else None)
+
+
+def interval(rhythm: Rhythm, now: datetime, policy: Policy) -> timedelta:
+    """How long to wait between two polls of a feed of this rhythm."""
+    if rhythm.newest_at is None:
+        return policy.undated_interval
+    wanted = max(rhythm.usual_gap or timedelta(), now - rhythm.newest_at) / _POLLS_PER_GAP
     return min(max(wanted, policy.min_interval), policy.max_interval)
 
 
@@ -103,14 +140,16 @@ def after(
     """When to poll next after `outcome`. `jitter` is a random number from -1 to 1."""
     match outcome:
         case Polled():
-            return NextPoll(now + _wait_after_success(outcome, policy, jitter), Health())
+            paced = _paced(outcome, health, policy)
+            wait = _wait_after_success(outcome, paced.halvings, policy, jitter)
+            return NextPoll(now + wait, paced)
         case AskedToWait():
-            failed = replace(health, failures=health.failures + 1, gone=0)
+            failed = _failed(health)
             return NextPoll(now + pause(outcome.retry_after, policy, jitter), failed)
         case SaidGone():
             return _after_gone(health, policy, now, jitter)
         case Failed():
-            failed = replace(health, failures=health.failures + 1, gone=0)
+            failed = _failed(health)
             return NextPoll(now + _back_off(failed.failures, policy, jitter), failed)
         case _:
             assert_never(outcome)
@@ -125,8 +164,13 @@ def pause(asked: timedelta | None, policy: Policy, jitter: float) -> timedelta:
 
 def first_due(url: str, interval: timedelta, now: datetime) -> datetime:
     """When a feed that was never polled is due: spread over one interval by its URL."""
-    spread = int.from_bytes(hashlib.sha256(url.encode()).digest()[:8], "big")
-    return now + timedelta(milliseconds=spread % max(1, interval // timedelta(milliseconds=1)))
+    return now + spread(url, interval)
+
+
+def spread(url: str, interval: timedelta) -> timedelta:
+    """A part of the interval, always the same one for a URL."""
+    number = int.from_bytes(hashlib.sha256(url.encode()).digest()[:8], "big")
+    return timedelta(milliseconds=number % max(1, interval // timedelta(milliseconds=1)))
 
 
 def page_retry_due(
@@ -138,21 +182,57 @@ def page_retry_due(
     return seen_at + first * _PAGE_RETRIES[attempt - 1]
 
 
-def max_age(cache_control: str | None) -> timedelta | None:
-    """The max-age of a Cache-Control header."""
-    found = _MAX_AGE.search(cache_control or "")
-    return timedelta(seconds=int(found[1])) if found else None
+def max_age(cache_control: str | None, age: str | None = None) -> timedelta | None:
+    """How much longer the answer stays the same, by its Cache-Control and Age headers.
+
+    Of several values the first counts; `no-cache` and `no-store` without an argument undo
+    them. An answer from a cache is as old already as Age says (RFC 9111, 4.2).
+    """
+    directives: dict[str, str] = {}
+    for name, argument in _DIRECTIVE.findall(cache_control or ""):
+        directives.setdefault(name.lower(), argument.strip('"').strip())
+    if any(directives.get(name) == "" for name in _NO_FRESHNESS):
+        return None
+    given = _seconds(directives.get("max-age"))
+    return None if given is None else max(given - (_seconds(age) or timedelta()), timedelta())
 
 
-def _wait_after_success(polled: Polled, policy: Policy, jitter: float) -> timedelta:
-    wanted = polled.interval / 2 if polled.all_new else polled.interval
+def _seconds(text: str | None) -> timedelta | None:
+    digits = (text or "").strip()
+    if not (digits.isascii() and digits.isdigit()):
+        return None
+    return timedelta(seconds=min(int(digits[:12]), 10**9))
+
+
+def _paced(polled: Polled, health: Health, policy: Policy) -> Health:
+    """The health after an answer: a gap halves the interval, calm doubles it again."""
+    if polled.gap:
+        useful = polled.interval / 2**health.halvings > policy.min_interval
+        return Health(halvings=health.halvings + useful)
+    if not health.halvings:
+        return Health()
+    calm = health.calm + 1
+    if calm < _CALM_POLLS_TO_DOUBLE:
+        return Health(halvings=health.halvings, calm=calm)
+    return Health(halvings=health.halvings - 1)
+
+
+def _wait_after_success(polled: Polled, halvings: int, policy: Policy, jitter: float) -> timedelta:
+    wanted = polled.interval if polled.spread is None else polled.spread
+    paced = max(wanted / 2**halvings, policy.min_interval)
     bound = min(polled.max_age or timedelta(), policy.max_age_bound)
-    return max(_jittered(max(wanted, policy.min_interval), jitter), bound)
+    return max(_jittered(paced, jitter), bound)
+
+
+def _failed(health: Health) -> Health:
+    return replace(health, failures=health.failures + 1, gone=0, gone_since=None)
 
 
 def _after_gone(health: Health, policy: Policy, now: datetime, jitter: float) -> NextPoll:
-    gone = replace(health, failures=health.failures + 1, gone=health.gone + 1)
-    if gone.gone >= policy.gone_confirmations:
+    since = health.gone_since or now
+    counted = replace(health, failures=health.failures + 1, gone=health.gone + 1)
+    gone = replace(counted, gone_since=since)
+    if gone.gone >= policy.gone_confirmations and now - since >= policy.gone_for:
         return NextPoll(None, replace(gone, disabled=True))
     return NextPoll(now + _back_off(gone.failures, policy, jitter), gone)
 

@@ -19,6 +19,8 @@ from services.poller.schedule import (
     interval,
     max_age,
     page_retry_due,
+    rhythm_of,
+    spread,
 )
 
 NOW = datetime(2026, 3, 5, 12, tzinfo=UTC)
@@ -45,15 +47,21 @@ def every(gap: timedelta, count: int, newest: datetime = NOW) -> list[datetime]:
 def test_the_interval_is_a_fiftieth_of_the_usual_gap_or_of_the_age(
     times: list[datetime], wanted: timedelta
 ) -> None:
-    assert interval(times, NOW, POLICY) == wanted
+    assert interval(rhythm_of(times, NOW), NOW, POLICY) == wanted
     shuffled = random.Random(1).sample(times, len(times))
-    assert interval(shuffled, NOW, POLICY) == wanted
+    assert interval(rhythm_of(shuffled, NOW), NOW, POLICY) == wanted
 
 
 def test_only_the_last_ten_entries_count() -> None:
     busy = every(250 * MINUTE, 10)
     old = every(timedelta(days=30), 50, busy[-1] - timedelta(days=300))
-    assert interval(busy + old, NOW, POLICY) == 5 * MINUTE
+    assert interval(rhythm_of(busy + old, NOW), NOW, POLICY) == 5 * MINUTE
+
+
+def test_the_interval_grows_while_a_feed_stays_silent() -> None:
+    rhythm = rhythm_of(every(6 * MINUTE, 20), NOW)
+    waits = [interval(rhythm, NOW + hours * 60 * MINUTE, POLICY) for hours in (0, 5, 10, 20)]
+    assert waits == [2 * MINUTE, 6 * MINUTE, 12 * MINUTE, 15 * MINUTE]
 
 
 def wait(outcome: PollOutcome, health: Health | None = None, jitter: float = 0) -> timedelta:
@@ -69,16 +77,60 @@ def test_after_an_answer_the_interval_passes_give_or_take_a_tenth(
     assert wait(Polled(5 * MINUTE), jitter=jitter) == timedelta(seconds=wanted)
 
 
-def test_a_poll_that_brings_only_new_entries_halves_the_interval() -> None:
-    assert wait(Polled(10 * MINUTE, all_new=True)) == 5 * MINUTE
-    assert wait(Polled(3 * MINUTE, all_new=True)) == 2 * MINUTE
+def polled(intervals: list[bool], wanted: timedelta = 12 * MINUTE) -> list[timedelta]:
+    """The waits after polls, each with a gap or without."""
+    health, waits = Health(), []
+    for gap in intervals:
+        due, health = step(Polled(wanted, gap=gap), health)
+        assert due is not None
+        waits.append(due - NOW)
+    return waits
+
+
+def test_a_gap_halves_the_interval_at_once_and_another_gap_again() -> None:
+    assert polled([False, True, True, True]) == [12 * MINUTE, 6 * MINUTE, 3 * MINUTE, 2 * MINUTE]
+
+
+def test_a_halved_interval_doubles_only_after_twenty_polls_without_a_gap() -> None:
+    waits = polled([True, True] + 40 * [False])
+    assert waits[:2] == [6 * MINUTE, 3 * MINUTE]
+    assert waits[2:21] == 19 * [3 * MINUTE]
+    assert waits[21:41] == 20 * [6 * MINUTE]
+    assert waits[41] == 12 * MINUTE
+
+
+def test_gaps_at_the_shortest_interval_are_not_held_against_the_feed_for_long() -> None:
+    waits = polled(50 * [True] + 61 * [False])
+    assert waits[49] == 2 * MINUTE
+    assert waits[-1] == 12 * MINUTE
+
+
+def test_a_failure_does_not_end_a_halving() -> None:
+    _, halved = step(Polled(12 * MINUTE, gap=True), Health())
+    _, failed = step(Failed(), halved)
+    assert wait(Polled(12 * MINUTE), failed) == 6 * MINUTE
+
+
+def test_after_its_first_answer_a_feed_finds_a_place_of_its_own() -> None:
+    places = [
+        wait(Polled(10 * MINUTE, spread=spread(f"https://a.example/{n}", 10 * MINUTE)))
+        for n in range(200)
+    ]
+    assert min(places) >= 2 * MINUTE
+    assert max(places) <= 10 * MINUTE
+    assert len(set(places)) > 100
 
 
 @pytest.mark.parametrize(("seconds", "minutes"), [(60, 5), (600, 10), (86_400, 15)])
 def test_max_age_binds_up_to_a_quarter_of_an_hour(seconds: int, minutes: int) -> None:
-    polled = Polled(5 * MINUTE, max_age=timedelta(seconds=seconds))
-    assert wait(polled) == minutes * MINUTE
-    assert wait(polled, jitter=-1) >= min(timedelta(seconds=seconds), 15 * MINUTE)
+    answer = Polled(5 * MINUTE, max_age=timedelta(seconds=seconds))
+    assert wait(answer) == minutes * MINUTE
+    assert wait(answer, jitter=-1) >= min(timedelta(seconds=seconds), 15 * MINUTE)
+
+
+def test_max_age_binds_after_a_gap_too() -> None:
+    """Before it has passed the same answer would come from the same cache."""
+    assert wait(Polled(12 * MINUTE, max_age=10 * MINUTE, gap=True)) == 10 * MINUTE
 
 
 def test_an_answer_ends_a_row_of_failures() -> None:
@@ -107,14 +159,33 @@ def test_a_host_gets_the_pause_it_asks_for(asked: timedelta | None, minutes: int
     assert wait(AskedToWait(asked), jitter=-1) >= minutes * MINUTE
 
 
-def test_only_the_third_410_in_a_row_ends_a_feed() -> None:
+def gone_at(health: Health, after_hours: float) -> NextPoll:
+    return after(SaidGone(), health, POLICY, NOW + timedelta(hours=after_hours), 0)
+
+
+def test_410_ends_a_feed_when_it_was_said_three_times_over_a_day() -> None:
+    first = gone_at(Health(), 0)
+    second = gone_at(first.health, 23)
+    third = gone_at(second.health, 24)
+    assert first.due_at is not None
+    assert second.due_at is not None
+    ended = Health(failures=3, gone=3, gone_since=NOW, disabled=True)
+    assert third == NextPoll(None, ended)
+
+
+def test_410_said_often_within_hours_or_twice_in_days_does_not_end_a_feed() -> None:
     health = Health()
-    for _ in range(2):
-        due, health = step(SaidGone(), health)
-        assert due is not None
-    _, interrupted = step(Failed(), health)
-    assert interrupted.gone == 0
-    assert step(SaidGone(), health) == (None, Health(failures=3, gone=3, disabled=True))
+    for hours in (0, 1, 2, 3, 23):
+        assert gone_at(health, hours).due_at is not None
+        health = gone_at(health, hours).health
+    assert gone_at(gone_at(Health(), 0).health, 200).due_at is not None
+
+
+@pytest.mark.parametrize("outcome", [Failed(), AskedToWait(), Polled(5 * MINUTE)])
+def test_any_other_answer_takes_a_410_back(outcome: PollOutcome) -> None:
+    health = gone_at(gone_at(Health(), 0).health, 20).health
+    _, interrupted = step(outcome, health)
+    assert (interrupted.gone, interrupted.gone_since) == (0, None)
 
 
 def test_feeds_start_spread_over_one_interval_and_always_alike() -> None:
@@ -137,14 +208,39 @@ def test_a_page_is_tried_four_times_more() -> None:
         ("max-age=300", 300),
         ("public, Max-Age = 60, must-revalidate", 60),
         ('max-age="90"', 90),
+        ("max-age=300; charset=utf-8", 300),
+        ("max-age=100, max-age=900", 100),
+        ("max-age=99999999999999999999", 10**9),
+        ("max-age=0", 0),
+        ('private="max-age=10", max-age=300', 300),
+        ('no-cache="Set-Cookie", max-age=300', 300),
+        ("no-cache, max-age=300", None),
+        ("max-age=300, No-Store", None),
         ("s-maxage=600", None),
+        ("x-max-age=600", None),
         ("no-cache", None),
+        ("", None),
         (None, None),
         ("max-age=x", None),
+        ("max-age=-5", None),
+        ("max-age=1.5", None),
+        ("max-age", None),
+        ("max-age=\u0663\u0660", None),
+        ('max-age="60', None),
+        ('=,;,"', None),
     ],
 )
 def test_max_age_is_read_from_cache_control(header: str | None, seconds: int | None) -> None:
     assert max_age(header) == (timedelta(seconds=seconds) if seconds is not None else None)
+
+
+@pytest.mark.parametrize(
+    ("age", "seconds"), [("100", 200), ("300", 0), ("900", 0), ("x", 300), (None, 300)]
+)
+def test_an_answer_that_lay_in_a_cache_stays_the_same_for_less_time(
+    age: str | None, seconds: int
+) -> None:
+    assert max_age("max-age=300", age) == timedelta(seconds=seconds)
 
 
 def step(outcome: PollOutcome, health: Health) -> tuple[datetime | None, Health]:
