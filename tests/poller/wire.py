@@ -59,7 +59,10 @@ class Wire:
     garbage: bool = False
     retry_after: str | None = None
     redirects: dict[str, str] = field(default_factory=dict)
-    """From one path to another, for good."""
+    """From one path to another."""
+    redirect_status: int = 301
+    closed: set[str] = field(default_factory=set)
+    """Paths that are gone."""
     visits: list[tuple[str, bool]] = field(default_factory=list)
     """Paths asked for, and whether conditionally."""
     held: asyncio.Event | None = None
@@ -87,7 +90,10 @@ class Wire:
         body = "garbage" if self.garbage else self._feed()
         etag = f'"{hash(body)}"'
         if request.path in self.redirects:
-            raise web.HTTPMovedPermanently(self.redirects[request.path])
+            location = {"Location": self.redirects[request.path]}
+            return web.Response(status=self.redirect_status, headers=location)
+        if request.path in self.closed:
+            return web.Response(status=410)
         if self.feed_status != 200:
             return web.Response(status=self.feed_status, headers=self._asking_for_time())
         if request.headers.get("If-None-Match") == etag:
