@@ -28,11 +28,11 @@ from services.poller.reidentified import set_reidentified_apart, title_of
 from services.poller.surroundings import PollingPolicy, Surroundings
 from services.store import entry_edits, entry_titles, feeds
 from services.store.entry_edits import Edits
-from services.store.feeds import NOT_PUBLISHED, PageRetry, SeenEntry
+from services.store.feeds import NOT_PUBLISHED, WRITTEN_WITHIN, PageRetry, SeenEntry
 
 log = structlog.get_logger()
 
-SEEN_FOR = timedelta(days=90)  # after an entry has left the feed
+SEEN_FOR = timedelta(days=90) + WRITTEN_WITHIN  # after an entry has left the feed
 _PAGES_AT_ONCE = 8  # of one document; the session holds a host to two connections
 _PAGE_UNREAD = NoPageText(TextReason.NO_TEXT)
 

@@ -147,13 +147,16 @@ async def keep_seen(tx: AsyncConnection, feed_id: str, now: datetime) -> None:
     Called when another document was read. A feed that answers "not modified" for months
     still shows what it showed; only what it shows no more grows old.
     """
+    mine = seen_entries.c.feed_id == feed_id
+    newest = await tx.scalar(select(func.max(seen_entries.c.last_seen_at)).where(mine))
+    if newest is None or now - newest <= WRITTEN_WITHIN:
+        return
+    # Not as new as what it still shows: next time only that is kept.
+    until = now - WRITTEN_WITHIN - timedelta(seconds=1)
     for table in _SHOWN:
         last_seen_at = table.c.last_seen_at
-        newest = await tx.scalar(select(func.max(last_seen_at)).where(table.c.feed_id == feed_id))
-        if newest is None or now - newest <= WRITTEN_WITHIN:
-            continue
         shown = (table.c.feed_id == feed_id) & (last_seen_at >= newest - WRITTEN_WITHIN)
-        await tx.execute(update(table).where(shown).values(last_seen_at=now))
+        await tx.execute(update(table).where(shown).values(last_seen_at=until))
 
 
 async def forget_seen(tx: AsyncConnection, feed_id: str, before: datetime) -> None:

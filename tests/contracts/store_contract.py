@@ -17,6 +17,8 @@ from sqlalchemy.exc import StatementError
 
 from services.store import feeds, outbox, written
 from services.store.database import Database
+from services.store.entry_edits import Edits, edits_of, forget_edits, save_edits
+from services.store.entry_titles import Past, past_of, remember_titles
 from services.store.feeds import FeedState, PageRetry, SeenEntry
 from services.store.tables import counters
 from services.store.tables import written as written_table
@@ -27,6 +29,7 @@ OpenStore = Callable[[], AbstractAsyncContextManager[Database]]
 PATIENCE = 20.0  # seconds until a test gives up; no test takes them
 NOW = datetime(2026, 3, 14, 9, 26, 53, 589793, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+DAY = timedelta(days=1)
 
 STATE = FeedState(
     feed_id="harbour",
@@ -347,6 +350,78 @@ class StoreContract(StoreBase):
             await feeds.forget_seen(tx, "harbour", NOW + MINUTE)
             assert set(await feeds.seen(tx, "harbour", {"old", "shown"})) == {"shown"}
             assert await feeds.seen(tx, "elsewhere", {"old"})
+
+    async def test_what_a_feed_still_showed_is_kept_once_and_what_had_left_before_is_not(
+        self, store: Database
+    ) -> None:
+        entry = SeenEntry("x", "t", NOW, late=True)
+        async with store.write() as tx:
+            await feeds.remember(tx, "harbour", [({"left"}, entry)], NOW - 3 * DAY)
+            await feeds.remember(tx, "harbour", [({"shown"}, entry)], NOW)
+            await remember_titles(tx, "harbour", [("title", entry)], NOW)
+            await feeds.keep_seen(tx, "harbour", NOW + 100 * DAY)
+            await feeds.forget_seen(tx, "harbour", NOW + 10 * DAY)
+            assert await feeds.seen(tx, "harbour", {"left", "shown"}) == {"shown": entry}
+            assert (await past_of(tx, "harbour", {"t"}, {"title"})).by_title
+            await feeds.remember(tx, "harbour", [({"new"}, entry)], NOW + 100 * DAY)
+            await feeds.keep_seen(tx, "harbour", NOW + 200 * DAY)
+            await feeds.forget_seen(tx, "harbour", NOW + 110 * DAY)
+            assert set(await feeds.seen(tx, "harbour", {"shown", "new"})) == {"new"}
+            assert not (await past_of(tx, "harbour", {"t"}, {"title"})).by_title
+
+    async def test_what_feeds_showed_that_are_polled_no_more_is_forgotten_in_time(
+        self, store: Database
+    ) -> None:
+        entry = SeenEntry("x", "t", NOW)
+        async with store.write() as tx:
+            await feeds.save_state(tx, STATE)
+            for feed_id in ("harbour", "gone"):
+                await feeds.remember(tx, feed_id, [({"a"}, entry)], NOW)
+            await feeds.remember(tx, "gone", [({"b"}, entry)], NOW + DAY)
+            await feeds.forget_lost(tx, NOW + MINUTE)
+            assert await feeds.seen(tx, "harbour", {"a"})
+            assert set(await feeds.seen(tx, "gone", {"a", "b"})) == {"b"}
+
+    async def test_articles_are_found_by_what_they_said_in_their_own_feed(
+        self, store: Database
+    ) -> None:
+        one, two = SeenEntry("x1", "t", NOW), SeenEntry("x2", "t", NOW + MINUTE)
+        titles = [(f"title-{n}", SeenEntry(f"a{n}", "", NOW)) for n in range(1_203)]
+        async with store.write() as tx:
+            await feeds.remember(tx, "harbour", [({"a", "b"}, one), ({"c"}, two)], NOW)
+            await feeds.remember(tx, "elsewhere", [({"a"}, one)], NOW)
+            await remember_titles(tx, "harbour", titles, NOW)
+            await remember_titles(tx, "harbour", [("title-7", two), titles[7]], NOW + MINUTE)
+            found = await past_of(tx, "harbour", {"t", "u"}, {"title-7", "title-1202"})
+            assert await past_of(tx, "harbour", set(), set()) == Past({}, {})
+        assert {text: set(articles) for text, articles in found.by_text.items()} == {
+            "t": {"x1", "x2"}
+        }
+        seen = {title: set(articles) for title, articles in found.by_title.items()}
+        assert seen == {"title-7": {"a7", "x2"}, "title-1202": {"a1202"}}
+        assert found.by_title["title-7"]["x2"].first_seen_at == NOW + MINUTE
+
+    async def test_edits_are_remembered_until_they_are_forgotten(self, store: Database) -> None:
+        async with store.write() as tx:
+            await save_edits(tx, "harbour", "a1", Edits(1, NOW))
+            await save_edits(tx, "harbour", "a1", Edits(2, NOW + MINUTE))
+            await save_edits(tx, "harbour", "a2", Edits(5, NOW))
+            assert await edits_of(tx, ["a1", "a2", "a3"]) == {
+                "a1": Edits(2, NOW + MINUTE),
+                "a2": Edits(5, NOW),
+            }
+            await forget_edits(tx, "harbour", NOW + MINUTE)
+            assert set(await edits_of(tx, ["a1", "a2"])) == {"a1"}
+
+    async def test_a_retry_is_done_only_if_no_other_took_its_place(self, store: Database) -> None:
+        old = PageRetry("x", "harbour", b"old", 0, NOW)
+        new = replace(old, article=b"new")
+        async with store.write() as tx:
+            await feeds.schedule_retry(tx, new)
+            assert not await feeds.finish_retry(tx, old)
+            assert await feeds.due_retries(tx, NOW, 9) == [new]
+            assert await feeds.finish_retry(tx, new)
+            assert await feeds.due_retries(tx, NOW, 9) == []
 
     async def test_page_retries_come_when_due_the_longest_due_first(self, store: Database) -> None:
         soon = PageRetry("soon", "harbour", b"\x00{}", 0, NOW - MINUTE)

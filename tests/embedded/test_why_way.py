@@ -20,7 +20,7 @@ from services.poller.identity import aliases_of as aliases_of_entries
 from services.poller.memory import Memory
 from services.poller.parse import FeedEntry
 from services.poller.schedule import Health
-from services.store.feeds import PageRetry, SeenEntry
+from services.store.feeds import NOT_PUBLISHED, PageRetry, SeenEntry
 from services.store.lookups import JudgedRevision, RaisedAlert, StoryDelivery
 from tests.engine.newsroom import article, rule
 
@@ -98,6 +98,18 @@ def last(found: Way) -> tuple[str, str]:
 
 def changed(**facts: Any) -> History:
     return replace(WHOLE, **facts)
+
+
+def test_an_article_that_came_long_after_its_date_alerts_nobody() -> None:
+    late = Kept(TOLD.model_copy(update={"late": True}), CAME)
+    step, because = last(way(changed(kept=(late,), alerts=(), deliveries=())))
+    assert (step, "late: alert" in because) == ("alerts", True)
+
+
+def test_a_revision_that_waits_for_its_turn_is_named() -> None:
+    waiting = PageRetry("a1", "coast", b"", NOT_PUBLISHED, NOW + timedelta(hours=1))
+    (page,) = [s for s in way(changed(retry=waiting)).steps if s.name == "page"]
+    assert any("newer revision waits until" in line for line in page.lines)
 
 
 def test_the_whole_way() -> None:

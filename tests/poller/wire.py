@@ -74,7 +74,7 @@ class Wire:
         self.entries.insert(0, entry)
         return entry
 
-    def edit(self, slug: str, **changes: object) -> None:
+    def edit(self, slug: str, /, **changes: object) -> None:
         self.entries = [
             replace(e, **changes) if e.slug == slug else e  # type: ignore[arg-type]
             for e in self.entries

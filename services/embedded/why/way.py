@@ -221,6 +221,9 @@ def _not_judged(way: Way, asked: Asked, article_id: str) -> Way:
 def _alerts_and_deliveries(way: Way, asked: Asked) -> Way:
     rule = asked.rule
     alerts = [a for a in asked.history.alerts if rule is None or a.rule_id == rule.rule_id]
+    if not alerts and all(kept.article.late for kept in asked.history.kept):
+        said = "it appeared over a week after its date, and such articles alert nobody"
+        return way.end("alerts", f"{said}; the feed may say late: alert")
     if not alerts:
         named = f"rule {rule.rule_id}" if rule else "no rule"
         verb = "has raised no alert" if rule else "has raised an alert"
