@@ -4,6 +4,7 @@ Decides whether the page is wanted, which text is the article's, and what is sai
 where it comes from. Fetching is `pages`' and `poll`'s business.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -15,6 +16,19 @@ from services.poller.parse import FeedEntry
 
 # Only 33 % of real feed entries carry a body over 2 kB; below that the page is read.
 WHOLE_BODY_CHARACTERS = 2_000
+
+_END_CHARACTERS = 200
+# How feeds end a text that goes on on the page: "[…]", "… Continue reading Title", "Read more".
+_GOES_ON = re.compile(
+    r"(?:\[\s*(?:…|\.{3}|&hellip;|\+\d+ chars)\s*\]|…|\.{3})[\s»→>]*$"
+    r"|(?:…|\.{3}|\]|^|[.!?»”\"])\W*(?:continue reading|read (?:the )?(?:more|rest|full|whole|on)"
+    r"|keep reading|weiterlesen|mehr lesen|lire la suite|lire plus|leer más|seguir leyendo|sigue"
+    r" leyendo|leia mais|continue lendo|leggi tutto|continua a leggere|lees (?:meer|verder)"
+    r"|läs mer|les mer|læs mere|czytaj (?:dalej|więcej)|читать (?:далее|полностью)|devamını oku"
+    r")\b[^.]{0,120}$"
+    r"|(?:続きを読む|阅读全文|繼續閱讀|더 보기)\W*$",
+    re.IGNORECASE,
+)
 
 # Failures that another try cannot mend.
 _FINAL = frozenset(
@@ -70,7 +84,7 @@ def wants_page(
     """None if the article's page is to be read, else why it is not."""
     if full_text == "never":
         return NoPageText(TextReason.NOT_WANTED)
-    if full_text == "auto" and len(entry.body) >= WHOLE_BODY_CHARACTERS:
+    if full_text == "auto" and _is_whole(entry.body):
         return NoPageText(TextReason.FEED_BODY)
     return None if entry.link else NoPageText(TextReason.NO_LINK)
 
@@ -127,6 +141,12 @@ def with_page(article: Article, page: PageText, seen_at: datetime) -> Article:
             "seen_at": seen_at,
         }
     )
+
+
+def _is_whole(body: str) -> bool:
+    """Whether a feed's body is the article: long enough, and not "to be continued" on the page."""
+    end = body[-_END_CHARACTERS:].rpartition("\n\n")[2]
+    return len(body) >= WHOLE_BODY_CHARACTERS and not _GOES_ON.search(end)
 
 
 def _words(text: str) -> str:

@@ -17,7 +17,9 @@ from services.poller.fetch import (
     fetch,
 )
 from services.poller.pages import TextWorkers
+from services.poller.parse import FeedEntry
 from services.poller.pauses import Pauses
+from services.poller.walls import is_consent_page
 from services.runtime.clock import Clock
 from services.runtime.metrics import Metrics
 
@@ -62,12 +64,19 @@ class PageReader:
         self._metrics.pages.labels(outcome.value).inc()
         return result
 
+    async def language_of(self, entry: FeedEntry, declared: str | None) -> str | None:
+        """The language of what the feed itself gives; `declared` is the feed's word for it."""
+        text = max(entry.body, entry.summary, key=len)
+        return await self._workers.language_of(f"{entry.title}\n{text}", declared)
+
     async def _read(self, url: str) -> PageResult:
         now = self._clock()
         if self._pauses.over_at(url, now) is not None:
             return NoPageText(TextReason.HTTP_ERROR)  # as if asked, and refused once more
         fetched = await fetch(self._session, url, now, self._limits)
         match fetched:
+            case Fetched(final_url=final) if is_consent_page(url, final):
+                return NoPageText(TextReason.NO_TEXT)
             case Fetched():
                 return await self._extract(fetched)
             case FetchFailed(reason):

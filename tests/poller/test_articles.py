@@ -96,6 +96,42 @@ def test_when_the_page_is_wanted(
     assert (refusal.reason if refusal else None) == reason
 
 
+@pytest.mark.parametrize(
+    "end",
+    [
+        " […]",
+        " [...]",
+        "…",
+        " he said… Continue reading Troops move",
+        "\n\nContinue reading",
+        "\n\nRead more »",
+        "\n\nThe full report. Read the full story at the Wire",
+        " [+1234 chars]",
+        "\n\nWeiterlesen",
+        " 続きを読む",
+    ],
+)
+def test_a_long_body_that_goes_on_on_the_page_is_not_the_whole_text(end: str) -> None:
+    entry = FeedEntry(link="https://example.org/1", body="x" * 3_000 + end)
+    assert wants_page("auto", entry) is None
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        ".",
+        " The rest is silence.",
+        "\n\nHe wants people to read more books, and to read on.",
+        "\n\nTo continue reading on the tram was his plan; it failed.",
+    ],
+)
+def test_a_long_body_with_an_end_is_the_whole_text(end: str) -> None:
+    entry = FeedEntry(link="https://example.org/1", body="x" * 3_000 + end)
+    refusal = wants_page("auto", entry)
+    assert refusal is not None
+    assert refusal.reason is TextReason.FEED_BODY
+
+
 def test_a_page_read_later_is_a_new_revision_of_the_same_article() -> None:
     before = _article(NoPageText(TextReason.TIMED_OUT))
     after = with_page(before, PageText("The whole text, later.", None, "en"), NOON + timedelta(1))
