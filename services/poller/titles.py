@@ -32,6 +32,11 @@ def title_words(title: str) -> list[str]:
     return "".join(map(_compared, unicodedata.normalize("NFKC", title).casefold())).split()
 
 
+def length_in_words(line: str) -> int:
+    """How long a line is, in words; two letters count as one where words have no spaces."""
+    return len(line.split()) + len(_UNSPACED.findall(line)) // 2
+
+
 def _compared(char: str) -> str:
     # Combining marks belong to the word they stand in: Hindi and Thai vowels are such.
     is_word = char.isalnum() or unicodedata.category(char).startswith("M")

@@ -174,9 +174,9 @@ page_lines = Table(
     metadata,
     Column("host", String(255), nullable=False),
     Column("line", String(32), nullable=False),  # a hash of the line
-    Column("article_id", String(32), nullable=False),  # on whose page it stood
+    Column("page", String(32), nullable=False),  # a hash of its address
     Column("seen_at", UtcDateTime, nullable=False),
-    PrimaryKeyConstraint("host", "line", "article_id"),
+    PrimaryKeyConstraint("host", "line", "page"),
     Index(None, "seen_at"),
 )
 

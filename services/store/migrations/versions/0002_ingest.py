@@ -58,9 +58,9 @@ def upgrade() -> None:
         "page_lines",
         sa.Column("host", sa.String(length=255), nullable=False),
         sa.Column("line", sa.String(length=32), nullable=False),
-        sa.Column("article_id", sa.String(length=32), nullable=False),
+        sa.Column("page", sa.String(length=32), nullable=False),
         sa.Column("seen_at", UtcDateTime(timezone=True), nullable=False),
-        sa.PrimaryKeyConstraint("host", "line", "article_id", name=op.f("pk_page_lines")),
+        sa.PrimaryKeyConstraint("host", "line", "page", name=op.f("pk_page_lines")),
     )
     with op.batch_alter_table("page_lines", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_page_lines_seen_at"), ["seen_at"], unique=False)
