@@ -45,7 +45,7 @@ def short_lines(article: Article) -> ShortLines | None:
         return None
     keys = list(filter(None, map(_repeated_key, _lines(article))))[:_LINES_OF_A_PAGE]
     name = hashlib.sha256(page.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-    return ShortLines(host.removeprefix("www."), name, frozenset(keys)) if keys else None
+    return ShortLines(host.removeprefix("www.")[:255], name, frozenset(keys)) if keys else None
 
 
 def headlines(article: Article) -> frozenset[str]:

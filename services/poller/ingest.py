@@ -8,7 +8,7 @@ published again under the same (article id, revision), which every reader drops.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -21,11 +21,14 @@ from schemas.topics import ARTICLES
 from services.bus.port import Outgoing
 from services.poller import edits, schedule
 from services.poller.articles import NoPageText, PageResult, Sighting, article_of, wants_page
+from services.poller.finishing import Finished, finish, remember_lines
+from services.poller.guards import ShortLines
 from services.poller.identity import SHARED
 from services.poller.news import Sighted, Since, Sorted, all_aliases, sort_entries
 from services.poller.parse import ParsedFeed
 from services.poller.reidentified import set_reidentified_apart, title_of
 from services.poller.surroundings import PollingPolicy, Surroundings
+from services.poller.titles import title_key
 from services.store import entry_edits, entry_titles, feeds
 from services.store.entry_edits import Edits
 from services.store.feeds import NOT_PUBLISHED, WRITTEN_WITHIN, PageRetry, SeenEntry
@@ -47,6 +50,13 @@ class Taken:
     found: Sorted
     retries: tuple[PageRetry, ...]
     edits: Mapping[str, Edits] = field(default_factory=dict)
+    pages: tuple[ShortLines, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Published:
+    lines: ShortLines | None
+    retry: PageRetry | None
 
 
 class Ingest:
@@ -71,7 +81,7 @@ class Ingest:
             before = await entry_edits.edits_of(tx, edited) if edited else {}
         turns = {article_id: edits.turn(before.get(article_id), now) for article_id in edited}
         found = _with_waiting(found, {i for i, turn in turns.items() if turn > now})
-        retries = await self._publish_all(feed, found, parsed)
+        published = await self._publish_all(feed, found, parsed)
         waiting = [
             self._waiting(feed, s, turns[s.remembered.article_id], parsed.lang)
             for s in found.waiting
@@ -82,7 +92,9 @@ class Ingest:
             for s in found.news
             if s.edited
         }
-        return Taken(found, (*retries, *waiting), after)
+        retries = tuple(p.retry for p in published if p.retry)
+        pages = tuple(p.lines for p in published if p.lines)
+        return Taken(found, (*retries, *waiting), after, pages)
 
     async def remember(
         self, tx: AsyncConnection, feed_id: str, taken: Taken, now: datetime
@@ -95,6 +107,7 @@ class Ingest:
         await feeds.keep_seen(tx, feed_id, now)
         await feeds.remember(tx, feed_id, entries, now)
         await entry_titles.remember_titles(tx, feed_id, titles, now)
+        await remember_lines(tx, taken.pages, now)
         await self._forget(tx, feed_id, now)
         for article_id, made in taken.edits.items():
             await entry_edits.save_edits(tx, feed_id, article_id, made)
@@ -107,20 +120,25 @@ class Ingest:
         await feeds.forget_seen(tx, feed_id, now - SEEN_FOR)
         await entry_edits.forget_edits(tx, feed_id, now - edits.QUIET_AFTER)
 
-    async def publish(self, article: Article) -> None:
-        """Put an article on the bus."""
+    async def publish(self, article: Article, titles: Collection[str] = frozenset()) -> Finished:
+        """Finish an article and put it on the bus; `titles` are those of its document."""
+        done = await finish(self._around, article, titles)
+        article = done.article
         await self._around.bus.send(Outgoing(ARTICLES, article.article_id, article.encode()))
         self._around.metrics.articles.labels(article.text.value, article.text_reason.value).inc()
+        return done
 
     async def _publish_all(
         self, feed: FeedSpec, found: Sorted, parsed: ParsedFeed
-    ) -> list[PageRetry]:
-        """Publish all news, oldest first as far as pages allow; the pages to try again."""
+    ) -> list[_Published]:
+        """Publish all news, oldest first as far as pages allow."""
         room = asyncio.Semaphore(_PAGES_AT_ONCE)
+        keys = (title_key(entry.title) for entry in parsed.entries)
+        titles = frozenset(key for key in keys if key is not None)
 
-        async def one(sighted: Sighted) -> PageRetry | None:
+        async def one(sighted: Sighted) -> _Published:
             async with room:
-                return await self._publish_one(feed, sighted, parsed.lang)
+                return await self._publish_one(feed, sighted, parsed.lang, titles)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -128,16 +146,18 @@ class Ingest:
         except ExceptionGroup as failures:
             # One is enough: the document is taken again as a whole.
             raise failures.exceptions[0] from failures
-        return [retry for task in tasks if (retry := task.result())]
+        return [task.result() for task in tasks]
 
     async def _publish_one(
-        self, feed: FeedSpec, sighted: Sighted, feed_lang: str | None
-    ) -> PageRetry | None:
+        self, feed: FeedSpec, sighted: Sighted, feed_lang: str | None, titles: Collection[str]
+    ) -> _Published:
         page: PageResult | None = wants_page(feed.full_text, sighted.entry)
         if page is None:
             page = await self._around.reader.read(sighted.entry.link or "")
-        article = self._article(feed, sighted, page, feed_lang)
-        await self.publish(article)
+        done = await self.publish(self._article(feed, sighted, page, feed_lang), titles)
+        return _Published(done.lines, self._page_retry(feed, done.article, page))
+
+    def _page_retry(self, feed: FeedSpec, article: Article, page: PageResult) -> PageRetry | None:
         due = schedule.page_retry_due(1, article.seen_at, self._policy.first_page_retry)
         if isinstance(page, NoPageText) and article.text is TextOrigin.SUMMARY:
             log.warning("page not read", feed=feed.id, reason=page.reason.value, url=article.url)

@@ -17,7 +17,6 @@ from services.poller.fetch import (
     fetch,
 )
 from services.poller.pages import TextWorkers
-from services.poller.parse import FeedEntry
 from services.poller.pauses import Pauses
 from services.poller.walls import is_consent_page
 from services.runtime.clock import Clock
@@ -63,11 +62,6 @@ class PageReader:
         outcome = TextReason.PAGE if isinstance(result, PageText) else result.reason
         self._metrics.pages.labels(outcome.value).inc()
         return result
-
-    async def language_of(self, entry: FeedEntry, declared: str | None) -> str | None:
-        """The language of what the feed itself gives; `declared` is the feed's word for it."""
-        text = max(entry.body, entry.summary, key=len)
-        return await self._workers.language_of(f"{entry.title}\n{text}", declared)
 
     async def _read(self, url: str) -> PageResult:
         now = self._clock()
