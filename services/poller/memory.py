@@ -17,6 +17,9 @@ from services.store.feeds import FeedState
 FULL_FETCH_EVERY = timedelta(hours=24)
 _LONGEST_ERROR = 300
 
+FEED_STATES = ("ok", "new", "failing", "gone")
+"""The words of `wirewatch_feeds{state}`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Memory:
@@ -249,7 +252,7 @@ def hastened(memory: Memory, now: datetime, policy: Policy) -> Memory:
 
 
 def feed_state(memory: Memory) -> str:
-    """How a feed fares, in one of the words of `wirewatch_feeds{state}`."""
+    """How a feed fares, in one of the words of FEED_STATES."""
     if memory.health.disabled:
         return "gone"
     if memory.health.failures:

@@ -5,14 +5,12 @@ Decides nothing itself: `schedule` says when to come again, `ingest` takes the d
 
 import hashlib
 import random
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import assert_never
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.folder import FeedSpec
 from services.poller import memory as remembered
@@ -31,17 +29,15 @@ from services.poller.memory import Memory
 from services.poller.moving import may_move
 from services.poller.news import Sorted
 from services.poller.parse import ParsedFeed, ParseFailed
+from services.poller.records import Record, Records, Tell
 from services.poller.retrying import PageRetries
 from services.poller.schedule import PollOutcome
 from services.poller.surroundings import PollingPolicy, Surroundings
 from services.poller.websub.links import DocumentLinks, Reply, Shown, shown
 from services.poller.websub.port import ReadPoll
-from services.store import feeds
 from services.store.feeds import PageRetry
 
 log = structlog.get_logger()
-
-Tell = Callable[[AsyncConnection], Awaitable[None]]
 
 
 class FeedPoller:
@@ -51,13 +47,15 @@ class FeedPoller:
         self._around = around
         self._policy = policy
         self._ingest = Ingest(around, policy)
+        self.records = Records(around.database, around.clock)
         self._retries = PageRetries(around, policy, self._ingest)
 
     async def poll(self, feed: FeedSpec, memory: Memory) -> Memory:
-        """Poll once; returns what is to be remembered, which is stored by then.
+        """Poll once; returns what is to be remembered.
 
-        Raises BusUnavailableError and DatabaseUnavailableError: then nothing is
-        remembered, and the next poll does it all again.
+        What came with news is stored by then, anything else soon (see `records`). Raises
+        BusUnavailableError and DatabaseUnavailableError: then nothing is remembered, and the
+        next poll does it all again.
         """
         now = self._around.clock()
         fetched = await fetch(
@@ -204,11 +202,13 @@ class FeedPoller:
     async def _remember(
         self, memory: Memory, taken: Taken | None, tell: Tell | None = None
     ) -> None:
+        """Record a poll: with what it brought, or some time soon if it brought nothing."""
+        if taken is None:
+            self.records.later(Record(memory, tell))
+            return
         now = self._around.clock()
-        async with self._around.database.write() as tx:
-            if taken is not None:
-                await self._ingest.remember(tx, memory.feed_id, taken, now)
-            await feeds.save_state(tx, remembered.to_state(memory, now))
+        async with self.records.at_once(memory) as tx:
+            await self._ingest.remember(tx, memory.feed_id, taken, now)
             if tell is not None:
                 await tell(tx)
 

@@ -1,15 +1,19 @@
-"""The poller's loop: which feeds exist, which are due, and polling them side by side."""
+"""The poller's loop: feeds that are due are polled side by side, outages waited out.
+
+Which feeds there are is `following`'s business, whose turn it is `agenda`'s; what is written
+down when, that of `records`.
+"""
 
 import asyncio
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
 
-from schemas.folder import FeedSpec
 from services.poller import memory as remembered
+from services.poller.agenda import Agenda, Turn
+from services.poller.following import Following
 from services.poller.memory import Memory
 from services.poller.pauses import Pauses
 from services.poller.poll import FeedPoller
@@ -20,16 +24,17 @@ from services.runtime.dependency import DependencyUnavailableError
 from services.runtime.health import Component
 from services.runtime.lifecycle import wait_for_stop
 from services.runtime.metrics import Metrics
-from services.store import feeds, written
+from services.store import feeds
 from services.store.database import Database
 from services.store.feeds import PageRetry
-from services.store.written import Kind
 
 log = structlog.get_logger()
 
 _LOOK_EVERY_SECONDS = 0.2
 _RETRIES_AT_ONCE = 100
-_FIRST_POLL_GAP = timedelta(seconds=0.05)  # between the first polls of many new feeds
+_NOT_OURS_FOR = timedelta(seconds=1)
+# A host has two connections; polls that read pages or wait for the bus hold none.
+_HOSTS_SHARE = 8
 _FIRST_PAUSE = timedelta(seconds=0.5)
 _LONGEST_PAUSE = timedelta(seconds=30)
 
@@ -61,11 +66,12 @@ class PollingWorker:
         self._concurrency = limits.concurrency
         self._share = limits.share
         self._pauses = limits.pauses
-        self._generation = 0
-        self._feeds: dict[str, FeedSpec] = {}
-        self._memories: dict[str, Memory] = {}
+        self._agenda = Agenda(max(2, limits.concurrency // _HOSTS_SHARE))
+        self._following = Following(database, self._agenda, limits.share)
+        self._records = poller.records
         self._polling: dict[str, asyncio.Task[None]] = {}
-        self._urls_polled: dict[str, str] = {}
+        self._recorded_before = 0
+        self._stopping = False
         self._retrying: asyncio.Task[None] | None = None
         self._outages = 0
         self._paused_until: datetime | None = None
@@ -87,20 +93,17 @@ class PollingWorker:
 
     def poll_soon(self, feed_id: str) -> None:
         """Poll a feed, if it is ours, as soon as it may be; one that fails keeps its wait."""
-        memory = self._memories.get(feed_id)
-        if memory is not None and feed_id not in self._polling:
-            self._memories[feed_id] = self._poller.hastened(memory)
+        memory = self._agenda.memory(feed_id)
+        if memory is not None:
+            self._agenda.change(self._poller.hastened(memory))
 
     async def _look(self, component: Component) -> None:
         self._end_polls_of_others()
         now = self._clock()
-        if self._paused_until is not None and now < self._paused_until:
+        if self._is_paused(now):
             return
         try:
-            if await self._share.refresh(set(self._urls_polled.values())):
-                self._take_stock_again()
-            await self._pauses.exchange(self._database, now)
-            await self._follow_configuration(now)
+            await self._exchange(now, component)
         except DependencyUnavailableError as error:
             self._blind = True
             self._pause(error, component)
@@ -110,91 +113,76 @@ class PollingWorker:
             self._recovered(component)
         if not self._outages:
             component.ready()
-        self._start_due(now, component)
+        await self._start_due(component)
         if self._retrying is None or self._retrying.done():
             self._retrying = asyncio.create_task(self._retry_pages(component))
 
-    async def _follow_configuration(self, now: datetime) -> None:
-        """Take over feeds once the rules they were applied with are broadcast."""
-        async with self._database.read() as tx:
-            generation = await written.counter(tx, written.GENERATION)
-            broadcast = await written.counter(tx, written.BROADCAST)
-            if generation == self._generation or broadcast < generation:
-                return
-            stored = await written.items(tx, Kind.FEEDS)
-            states = await feeds.states(tx)
-        specs = {i: FeedSpec.model_validate(dict(item.spec)) for i, item in stored.items()}
-        self._feeds = {i: spec for i, spec in specs.items() if self._share.has(spec.url)}
-        known = {i: remembered.from_state(s) for i, s in states.items()}
-        self._memories = {i: self._memory(spec, known, now) for i, spec in self._feeds.items()}
-        self._generation = generation
-        self._count_feeds()
-
-    def _take_stock_again(self) -> None:
-        """Other feeds are ours now: what is not being polled is read from the database."""
-        self._memories = {i: m for i, m in self._memories.items() if i in self._polling}
-        self._generation = 0
+    async def _exchange(self, now: datetime, component: Component) -> None:
+        """Tell the database what was polled, and hear what there is to poll."""
+        await self._records.write()
+        self._recover_if_recorded(component)
+        if await self._share.refresh({turn.memory.url for turn in self._agenda.turns}):
+            self._following.begin_again()
+        await self._pauses.exchange(self._database, now)
+        await self._following.look(now)
+        self._show_states()
 
     def _end_polls_of_others(self) -> None:
         """A host that is no more ours may be another poller's: nothing goes on there."""
-        for feed_id, url in self._urls_polled.items():
-            if not self._share.holds(url):
-                self._polling[feed_id].cancel()
+        for turn in self._agenda.turns:
+            if not self._share.holds(turn.memory.url):
+                self._polling[turn.feed.id].cancel()
 
-    def _memory(self, spec: FeedSpec, stored: Mapping[str, Memory], now: datetime) -> Memory:
-        memory = self._memories.get(spec.id) or stored.get(spec.id)
-        if memory is None:
-            return remembered.new_memory(spec.id, spec.url, now, len(self._feeds) * _FIRST_POLL_GAP)
-        return remembered.at_address(memory, spec.url, now)
+    async def _start_due(self, component: Component) -> None:
+        """Let as many tasks as may be take one turn after the other."""
+        while len(self._polling) < self._concurrency:
+            if turn := self._next_turn():
+                task = asyncio.create_task(self._poll_while_due(turn, component))
+                self._polling[turn.feed.id] = task
+            elif self._agenda.is_due(self._clock()):
+                await asyncio.sleep(0)
+            else:
+                return
 
-    def _start_due(self, now: datetime, component: Component) -> None:
-        due = sorted(
-            (memory.next_due_at, feed_id)
-            for feed_id, memory in self._memories.items()
-            if memory.next_due_at is not None
-            and memory.next_due_at <= now
-            and feed_id not in self._polling
-            and self._may_poll(memory, now)
-        )
-        for _, feed_id in due[: self._concurrency - len(self._polling)]:
-            task = asyncio.create_task(self._poll(feed_id, component), name=f"poll {feed_id}")
-            self._polling[feed_id] = task
-            self._urls_polled[feed_id] = self._memories[feed_id].url
+    def _next_turn(self) -> Turn | None:
+        return self._agenda.next(self._clock(), self._goes_on_at)
 
-    def _may_poll(self, memory: Memory, now: datetime) -> bool:
-        """Whether the feed's host is this poller's at this moment, and wants no pause."""
-        paused = self._pauses.feed_goes_on_at(memory.address, now) is not None
-        return not paused and self._share.has(memory.url)
+    def _goes_on_at(self, memory: Memory, now: datetime) -> datetime | None:
+        """When the feed is looked at again, if its host is not ours now or wants a pause."""
+        if not self._share.has(memory.url):
+            return now + _NOT_OURS_FOR
+        return self._pauses.feed_goes_on_at(memory.address, now)
 
-    async def _poll(self, feed_id: str, component: Component) -> None:
+    async def _poll_while_due(self, turn: Turn | None, component: Component) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        while turn is not None:
+            self._polling[turn.feed.id] = task
+            await self._poll(turn, component)
+            busy = self._stopping or self._is_paused(self._clock())
+            turn = None if busy else self._next_turn()
+
+    async def _poll(self, turn: Turn, component: Component) -> None:
+        after: Memory | None = None
         try:
-            await self._poll_once(feed_id, component)
-        finally:
-            self._polling.pop(feed_id, None)
-            self._urls_polled.pop(feed_id, None)
-
-    async def _poll_once(self, feed_id: str, component: Component) -> None:
-        spec, memory = self._feeds[feed_id], self._memories[feed_id]
-        try:
-            after = await self._poller.poll(spec, memory)
+            after = await self._poller.poll(turn.feed, turn.memory)
+            self._recover_if_recorded(component)
         except DependencyUnavailableError as error:
             self._pause(error, component)
-            return
         except Exception:
-            log.exception("a poll failed unexpectedly; the feed is tried again", feed=feed_id)
+            log.exception("a poll failed unexpectedly; the feed is tried again", feed=turn.feed.id)
             self._metrics.polls.labels("bug").inc()
-            after = remembered.replace_due(memory, self._clock() + _LONGEST_PAUSE)
-        if self._memories.get(feed_id) is memory:
-            self._memories[feed_id] = after
-        self._recovered(component)
-        self._count_feeds()
+            after = remembered.replace_due(turn.memory, self._clock() + _LONGEST_PAUSE)
+        finally:
+            del self._polling[turn.feed.id]
+            self._agenda.end(turn, after)
 
     async def _retry_pages(self, component: Component) -> None:
         try:
             async with self._database.read() as tx:
                 due = await feeds.due_retries(tx, self._clock(), _RETRIES_AT_ONCE)
             for retry in due:
-                if retry.feed_id in self._feeds:
+                if retry.feed_id in self._agenda:
                     await self._retry_page(retry)
         except DependencyUnavailableError as error:
             self._pause(error, component)
@@ -212,30 +200,41 @@ class PollingWorker:
             async with self._database.write() as tx:
                 await feeds.schedule_retry(tx, later)
 
+    def _is_paused(self, now: datetime) -> bool:
+        return self._paused_until is not None and now < self._paused_until
+
     def _pause(self, error: DependencyUnavailableError, component: Component) -> None:
         """Poll nothing for a while: what cannot be published or remembered is not read."""
         now = self._clock()
         if self._paused_until is None or self._paused_until <= now:
+            self._recorded_before = self._records.count
             self._outages += 1  # many polls that fail together are one outage
         wait = delay(self._outages, _FIRST_PAUSE, _LONGEST_PAUSE, random.uniform(0.5, 1))
         self._paused_until = now + wait
         component.waiting(str(error))
         log.warning("polling waits", error=str(error), seconds=round(wait.total_seconds(), 1))
 
+    def _recover_if_recorded(self, component: Component) -> None:
+        """A poll by itself tells nothing: one without news is recorded later."""
+        if self._outages and self._records.count > self._recorded_before:
+            self._recovered(component)
+
     def _recovered(self, component: Component) -> None:
         self._outages = 0
         self._paused_until = None
         component.ready()
 
-    def _count_feeds(self) -> None:
-        counts = dict.fromkeys(("ok", "new", "failing", "gone"), 0)
-        for memory in self._memories.values():
-            counts[remembered.feed_state(memory)] += 1
-        for state, count in counts.items():
-            self._metrics.feeds.labels(state).set(count)
+    def _show_states(self) -> None:
+        for state in remembered.FEED_STATES:
+            self._metrics.feeds.labels(state).set(self._agenda.states[state])
 
     def _under_way(self) -> list[asyncio.Task[None]]:
         return [*self._polling.values(), *([self._retrying] if self._retrying else [])]
 
     async def _finish(self) -> None:
+        self._stopping = True
         await asyncio.gather(*self._under_way(), return_exceptions=True)
+        try:
+            await self._records.write()
+        except DependencyUnavailableError as error:
+            log.warning("the last polls are not recorded and will be repeated", error=str(error))

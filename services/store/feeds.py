@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.tables import entry_titles, feed_states, page_retries, seen_entries
-from services.store.upsert import upsert
+from services.store.upsert import upsert, upsert_each
 
 # Both databases take a limited number of bound values.
 _IN_ONE_STATEMENT = 500
@@ -79,15 +79,38 @@ async def state(tx: AsyncConnection, feed_id: str) -> FeedState | None:
     return next((FeedState(**r._mapping) for r in rows), None)
 
 
+async def states_of(tx: AsyncConnection, feed_ids: Collection[str]) -> dict[str, FeedState]:
+    """The states of some feeds by feed id."""
+    found: dict[str, FeedState] = {}
+    wanted = sorted(feed_ids)
+    for start in range(0, len(wanted), _IN_ONE_STATEMENT):
+        some = wanted[start : start + _IN_ONE_STATEMENT]
+        rows = await tx.execute(select(feed_states).where(feed_states.c.feed_id.in_(some)))
+        found |= {r.feed_id: FeedState(**r._mapping) for r in rows}
+    return found
+
+
 async def save_state(tx: AsyncConnection, state: FeedState) -> None:
     """Store a feed's state."""
-    row = {name: getattr(state, name) for name in FeedState.__slots__}
-    await tx.execute(upsert(tx, feed_states, [row], key=["feed_id"]))
+    await save_states(tx, [state])
+
+
+async def save_states(tx: AsyncConnection, states: Collection[FeedState]) -> None:
+    """Store many feeds' states, of each feed one, by one prepared statement."""
+    if not states:
+        return
+    names = FeedState.__slots__
+    # Always in the same order, so that two pollers cannot deadlock.
+    rows = [
+        {name: getattr(state, name) for name in names}
+        for state in sorted(states, key=lambda state: state.feed_id)
+    ]
+    await tx.execute(upsert_each(tx, feed_states, names, key=["feed_id"]), rows)
 
 
 async def forget_feeds(tx: AsyncConnection, feed_ids: Iterable[str]) -> None:
     """Drop the polling state of feeds that are gone; what they showed stays seen."""
-    for feed_id in feed_ids:
+    for feed_id in sorted(feed_ids):  # in the order of `save_states`
         await tx.execute(delete(feed_states).where(feed_states.c.feed_id == feed_id))
         await tx.execute(delete(page_retries).where(page_retries.c.feed_id == feed_id))
 

@@ -37,3 +37,15 @@ def upsert(
         name: statement.excluded[name] for name in rows[0] if name not in key and name not in keep
     }
     return statement.on_conflict_do_update(index_elements=list(key), set_=changed)
+
+
+def upsert_each(
+    tx: AsyncConnection, table: Table, names: Collection[str], key: Collection[str]
+) -> Insert:
+    """The same for rows that are given when it is executed, however many, one by one.
+
+    It is prepared once and sent with all rows together.
+    """
+    statement = insert_into(tx, table)
+    changed = {name: statement.excluded[name] for name in names if name not in key}
+    return statement.on_conflict_do_update(index_elements=list(key), set_=changed)

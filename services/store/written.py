@@ -4,13 +4,13 @@ Every change of any item raises the generation; rules and lists go to `watch-rul
 outbox in the same transaction, the manifest last.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.tables import counters, written
@@ -46,6 +46,29 @@ async def items(tx: AsyncConnection, kind: Kind) -> dict[str, StoredItem]:
         select(written).where(written.c.kind == kind.value).order_by(written.c.item_id)
     )
     return {r.item_id: StoredItem(r.spec, r.version, r.managed_by) for r in rows}
+
+
+async def pages(tx: AsyncConnection, kind: Kind, size: int) -> AsyncIterator[dict[str, StoredItem]]:
+    """All items of a kind, `size` at a time, so that nobody is deaf while he reads them."""
+    last = ""
+    while True:
+        rows = await tx.execute(
+            select(written)
+            .where(written.c.kind == kind.value, written.c.item_id > last)
+            .order_by(written.c.item_id)
+            .limit(size)
+        )
+        page = {r.item_id: StoredItem(r.spec, r.version, r.managed_by) for r in rows}
+        if not page:
+            return
+        yield page
+        last = next(reversed(page))
+
+
+async def count(tx: AsyncConnection, kind: Kind) -> int:
+    """How many items of a kind there are."""
+    number = select(func.count()).select_from(written).where(written.c.kind == kind.value)
+    return int((await tx.execute(number)).scalar_one())
 
 
 async def item(tx: AsyncConnection, kind: Kind, item_id: str) -> StoredItem | None:

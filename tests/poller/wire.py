@@ -186,7 +186,10 @@ class PollingDesk:
         return from_state(state)
 
     async def poll(self, memory: Memory | None = None) -> Memory:
-        return await self.poller.poll(self.feed, memory or await self.memory())
+        """Poll, and let what is to be recorded some time be recorded now."""
+        after = await self.poller.poll(self.feed, memory or await self.memory())
+        await self.poller.records.write()
+        return after
 
     async def published(self) -> Sequence[Article]:
         # A send that was cancelled may be stored a little later: let the bus come past it.

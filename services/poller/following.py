@@ -1,0 +1,80 @@
+"""Following what is configured: the agenda becomes what was written, once the rules are out.
+
+Decides which feeds are this process's, and what one starts with that is new here. However
+many feeds there are, they are read a page at a time: polls go on meanwhile.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.folder import FeedSpec
+from services.poller import memory as remembered
+from services.poller.agenda import Agenda
+from services.poller.memory import Memory
+from services.poller.packing import Spec
+from services.poller.sharing import Share
+from services.store import feeds, written
+from services.store.database import Database
+from services.store.written import Kind
+
+_AT_ONCE = 200
+_FIRST_POLL_GAP = timedelta(seconds=0.05)  # between the first polls of many new feeds
+
+
+class Following:
+    """Keeps an agenda as the database wants it."""
+
+    def __init__(self, database: Database, agenda: Agenda, share: Share) -> None:
+        self._database = database
+        self._agenda = agenda
+        self._share = share
+        self._generation = 0
+
+    def begin_again(self) -> None:
+        """Other feeds are ours now: look at them all."""
+        self._generation = 0
+
+    async def look(self, now: datetime) -> None:
+        """Take over feeds once the rules they were applied with are broadcast.
+
+        Raises DatabaseUnavailableError: then it may have been done in part.
+        """
+        async with self._database.read() as tx:
+            generation = await written.counter(tx, written.GENERATION)
+            broadcast = await written.counter(tx, written.BROADCAST)
+            if generation == self._generation or broadcast < generation:
+                return
+            await self._take_over(tx, now)
+        self._generation = generation
+
+    async def _take_over(self, tx: AsyncConnection, now: datetime) -> None:
+        gone = set(self._agenda)
+        spread = await written.count(tx, Kind.FEEDS) * _FIRST_POLL_GAP
+        async for page in written.pages(tx, Kind.FEEDS, _AT_ONCE):
+            ours = {i: s.spec for i, s in page.items() if self._share.has(s.spec["url"])}
+            gone.difference_update(ours)
+            await self._put(tx, ours, now, spread * len(ours) / len(page))
+        for number, feed_id in enumerate(gone, start=1):
+            self._agenda.drop(feed_id)
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+
+    async def _put(
+        self, tx: AsyncConnection, ours: Mapping[str, Spec], now: datetime, spread: timedelta
+    ) -> None:
+        changed = {i: spec for i, spec in ours.items() if self._agenda.spec(i) != spec}
+        stored = await feeds.states_of(tx, [i for i in changed if i not in self._agenda])
+        for feed_id, spec in changed.items():
+            feed = FeedSpec.model_validate(spec)
+            state = stored.get(feed_id)
+            known = remembered.from_state(state) if state else self._agenda.memory(feed_id)
+            self._agenda.put(spec, _memory(feed, known, now, spread))
+
+
+def _memory(feed: FeedSpec, known: Memory | None, now: datetime, spread: timedelta) -> Memory:
+    if known is None:
+        return remembered.new_memory(feed.id, feed.url, now, spread)
+    return remembered.at_address(known, feed.url, now)
