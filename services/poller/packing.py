@@ -36,7 +36,7 @@ def spec_of(packed: bytes) -> Spec:
 
 
 def _plain(record: Any) -> tuple[Any, ...]:
-    kind = type(record)
+    kind: Any = type(record)
     return tuple(
         [
             value if to_plain is None or value is None else to_plain(value)

@@ -1,0 +1,49 @@
+"""A packed feed: nothing of its memory is lost, and it is small."""
+
+from dataclasses import fields
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from services.poller.fetch import Validators
+from services.poller.memory import Memory, new_memory
+from services.poller.moving import Redirects
+from services.poller.packing import pack, spec_of, unpack
+from services.poller.schedule import Health, Rhythm
+
+NOW = datetime(2026, 3, 1, 12, 30, 1, 234_567, tzinfo=UTC)
+URL = "https://feeds.example/harbour/ships-and-ferries.xml"
+SPEC: dict[str, Any] = {"id": "harbour", "url": URL, "headers": {"X-Key": {"env": "HARBOUR_KEY"}}}
+FULL = Memory(
+    feed_id="harbour",
+    url=URL,
+    validators=Validators('W/"5f3759df"', "Sun, 01 Mar 2026 12:00:00 GMT"),
+    body_hash="0123456789abcdef" * 4,
+    first_fetched_at=NOW - timedelta(days=30),
+    next_due_at=NOW + timedelta(seconds=1.000001),
+    health=Health(failures=2, gone=1, disabled=True),
+    last_success_at=NOW,
+    full_fetch_at=NOW + timedelta(microseconds=1),
+    interval=timedelta(seconds=301.5),
+    watched_since=NOW - timedelta(days=31),
+    last_error="unreachable: no route to host",
+    redirects=Redirects("https://new.example/feed", 2, date(2026, 2, 28)),
+    moved_to="https://newer.example/feed",
+    rhythm=Rhythm(timedelta(minutes=7), NOW - timedelta(minutes=3)),
+)
+
+
+def test_every_field_of_a_memory_is_restored() -> None:
+    assert unpack(pack(SPEC, FULL)) == (SPEC, FULL)
+    # A field that is added is tried too: none of them may be left at its default here.
+    plain = new_memory("harbour", URL, NOW, timedelta())
+    left = [f.name for f in fields(Memory) if getattr(FULL, f.name) in (None, f.default)]
+    assert left == []
+    assert unpack(pack(SPEC, plain)) == (SPEC, plain)
+
+
+def test_the_specification_can_be_had_alone() -> None:
+    assert spec_of(pack(SPEC, FULL)) == SPEC
+
+
+def test_a_feed_at_rest_takes_less_than_half_a_kilobyte() -> None:
+    assert len(pack(SPEC, FULL)) < 500

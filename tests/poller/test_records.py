@@ -1,0 +1,149 @@
+"""Records of polls: many in one transaction, the newest of a feed the last, none lost."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.poller import memory as remembered
+from services.poller.memory import Memory, new_memory
+from services.poller.records import AT_ONCE, Record, Records
+from services.runtime.clock import utc_now
+from services.store import feeds
+from services.store.database import Database, DatabaseUnavailableError
+from tests.servers.faults import FaultyDatabase
+
+
+class HeldDatabase(FaultyDatabase):
+    """A database whose transactions are counted and wait before they are committed."""
+
+    def __init__(self, real: Database) -> None:
+        super().__init__(real)
+        self.transactions = 0
+        self.may_commit = asyncio.Event()
+        self.may_commit.set()
+        self.holds = asyncio.Event()
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        self.transactions += 1
+        async with super().write() as tx:
+            yield tx
+            self.holds.set()
+            await self.may_commit.wait()
+
+
+@dataclass
+class Book:
+    """Records and what they have left in the database."""
+
+    database: HeldDatabase
+    records: Records
+
+    async def intervals(self) -> dict[str, float | None]:
+        """In seconds, of each feed on record: what tells its memories apart here."""
+        async with self.database.read() as tx:
+            stored = await feeds.states(tx)
+        memories = {i: remembered.from_state(state) for i, state in stored.items()}
+        return {i: m.interval.total_seconds() if m.interval else None for i, m in memories.items()}
+
+
+@pytest.fixture
+async def book(database: Database) -> Book:
+    held = HeldDatabase(database)
+    return Book(held, Records(held, utc_now))
+
+
+def memory(name: str, interval: int) -> Memory:
+    first = new_memory(name, f"http://{name}.example/", utc_now(), timedelta())
+    return replace(first, interval=timedelta(seconds=interval))
+
+
+async def test_many_records_share_a_transaction(book: Book) -> None:
+    for number in range(AT_ONCE + 1):
+        book.records.later(Record(memory(f"f{number}", 1 + number)))
+    await book.records.write()
+    assert book.database.transactions == 2
+    assert book.records.count == AT_ONCE + 1
+    assert await book.intervals() == {f"f{n}": 1.0 + n for n in range(AT_ONCE + 1)}
+    await book.records.write()
+    assert book.database.transactions == 2
+
+
+async def test_of_two_records_of_a_feed_the_newer_one_is_written(book: Book) -> None:
+    book.records.later(Record(memory("a", 1)))
+    book.records.later(Record(memory("a", 2)))
+    await book.records.write()
+    assert await book.intervals() == {"a": 2}
+
+
+async def test_a_record_that_is_written_at_once_is_not_undone_by_one_that_waited(
+    book: Book,
+) -> None:
+    book.records.later(Record(memory("a", 1)))
+    async with book.records.at_once(memory("a", 2)):
+        pass
+    await book.records.write()
+    assert await book.intervals() == {"a": 2}
+
+
+async def test_a_record_at_once_waits_for_an_older_one_that_is_being_written(book: Book) -> None:
+    book.records.later(Record(memory("a", 1)))
+    book.database.may_commit.clear()
+    writing = asyncio.create_task(book.records.write())
+    await book.database.holds.wait()
+
+    async def at_once() -> None:
+        async with book.records.at_once(memory("a", 2)):
+            pass
+
+    newer = asyncio.create_task(at_once())
+    await asyncio.sleep(0)
+    assert book.database.transactions == 1
+    book.database.may_commit.set()
+    await asyncio.gather(writing, newer)
+    assert await book.intervals() == {"a": 2}
+
+
+async def test_what_an_outage_kept_from_being_written_is_written_after_it(book: Book) -> None:
+    book.records.later(Record(memory("a", 1)))
+    book.records.later(Record(memory("b", 1)))
+    book.database.fail_writes = True
+    with pytest.raises(DatabaseUnavailableError):
+        await book.records.write()
+    assert book.records.count == 0
+    book.records.later(Record(memory("b", 2)))
+    with pytest.raises(DatabaseUnavailableError):
+        async with book.records.at_once(memory("a", 2)):
+            pass
+    book.database.fail_writes = False
+    await book.records.write()
+    assert await book.intervals() == {"a": 1, "b": 2}
+
+
+async def test_what_is_to_be_told_with_a_record_is_told_in_its_transaction(book: Book) -> None:
+    told = []
+
+    async def tell(tx: AsyncConnection) -> None:
+        told.append(set(await feeds.states(tx)))
+
+    book.records.later(Record(memory("a", 1), tell))
+    book.records.later(Record(memory("b", 1)))
+    await book.records.write()
+    assert told == [{"a", "b"}]
+
+
+async def test_a_record_that_cannot_be_stored_keeps_no_other_from_it(book: Book) -> None:
+    """Text with half a surrogate pair fits into no database."""
+    book.records.later(Record(memory("a", 1)))
+    book.records.later(Record(replace(memory("bad", 1), last_error="\udfff", body_hash="\udfff")))
+    book.records.later(Record(memory("c", 1)))
+    await book.records.write()
+    assert await book.intervals() == {"a": 1, "c": 1}
+    before = book.database.transactions
+    await book.records.write()
+    assert book.database.transactions == before
