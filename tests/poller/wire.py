@@ -87,7 +87,7 @@ class Wire:
     async def answer_feed(self, request: web.Request) -> web.Response:
         conditional = "If-None-Match" in request.headers
         self.visits.append((request.path, conditional))
-        body = "garbage" if self.garbage else self._feed()
+        body = "garbage" if self.garbage else self.document()
         etag = f'"{hash(body)}"'
         if request.path in self.redirects:
             location = {"Location": self.redirects[request.path]}
@@ -114,7 +114,7 @@ class Wire:
     def _asking_for_time(self) -> dict[str, str]:
         return {"Retry-After": self.retry_after} if self.retry_after else {}
 
-    def _feed(self) -> str:
+    def document(self) -> str:
         items = "".join(self._item(entry) for entry in self.entries)
         return f"<rss version='2.0'><channel><title>Wire</title>{items}</channel></rss>"
 
@@ -172,6 +172,7 @@ class PollingDesk:
     feed: FeedSpec
     reader: PageReader
     pauses: Pauses
+    around: Surroundings
     ahead: timedelta = timedelta()
 
     def clock(self) -> datetime:
@@ -230,6 +231,6 @@ async def polling_desk(
         feed = FeedSpec(id="wire", url=f"{wire.url}/feeds/wire", name="The Wire")
         poller = FeedPoller(around, POLICY)
         desk = PollingDesk(
-            wire, faulty_bus, database, faulty, poller, metrics, feed, reader, pauses
+            wire, faulty_bus, database, faulty, poller, metrics, feed, reader, pauses, around
         )
         yield desk
