@@ -19,11 +19,11 @@ _NO_FRESHNESS = frozenset({"no-cache", "no-store"})
 _PAGE_RETRIES = (1, 5, 30, 120)  # times the first wait: with a minute, 1, 5, 30 min and 2 h
 _ENTRIES_WATCHED = 10
 # A fiftieth of the usual gap: median latency 3.0 min on real feeds at 97 polls a day,
-# where a fixed 15 min costs 96 polls and gives 7.2 min.
+# where a fixed 15 min costs 96 polls and gives 7.2 min. Other feeds: bench/schedule.
 _POLLS_PER_GAP = 50
 _JITTER = 0.1
-# Halving outlasts the poll that brought the gap: a burst goes on for hours, and without
-# memory every other poll of it would come too late (bench/schedule.py).
+# Halving outlasts the poll that brought the gap: what overran a feed's window once, a burst
+# or a window of one entry, goes on for hours.
 _CALM_POLLS_TO_DOUBLE = 20
 _GONE_INTERVALS = 720  # a day of shortest intervals
 
