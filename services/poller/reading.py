@@ -18,6 +18,7 @@ from services.poller.fetch import (
 )
 from services.poller.pages import TextWorkers
 from services.poller.pauses import Pauses
+from services.poller.robots import Disallowed, Robots, Unknown
 from services.poller.walls import is_consent_page
 from services.runtime.clock import Clock
 from services.runtime.metrics import Metrics
@@ -35,6 +36,7 @@ _REASONS = {
     FetchReason.NOT_FOUND: TextReason.NOT_FOUND,
     FetchReason.GONE: TextReason.NOT_FOUND,
 }
+_OF_ROBOTS = {FetchReason.TOO_LARGE: TextReason.HTTP_ERROR}
 
 
 class PageReader:
@@ -55,6 +57,7 @@ class PageReader:
         self._metrics = metrics
         self._clock = clock
         self._pauses = pauses or Pauses()
+        self._robots = Robots(session, limits, clock)
 
     async def read(self, url: str) -> PageResult:
         """The text of the article at `url`; never raises for what a server does."""
@@ -67,12 +70,15 @@ class PageReader:
         now = self._clock()
         if self._pauses.over_at(url, now) is not None:
             return NoPageText(TextReason.HTTP_ERROR)  # as if asked, and refused once more
+        if (refused := await self._refused(url)) is not None:
+            return refused
         fetched = await fetch(self._session, url, now, self._limits)
         match fetched:
             case Fetched(final_url=final) if is_consent_page(url, final):
                 return NoPageText(TextReason.NO_TEXT)
-            case Fetched():
-                return await self._extract(fetched)
+            case Fetched(final_url=final):
+                # Where a redirect led, it may not be allowed though the link was.
+                return await self._refused(final) or await self._extract(fetched)
             case FetchFailed(reason):
                 self._pause_host(fetched, now)
                 return NoPageText(_REASONS[reason])
@@ -80,6 +86,17 @@ class PageReader:
                 return NoPageText(TextReason.HTTP_ERROR)  # a 304 nobody asked for
             case _:
                 assert_never(fetched)
+
+    async def _refused(self, url: str) -> NoPageText | None:
+        match await self._robots.refusal(url):
+            case None:
+                return None
+            case Disallowed():
+                return NoPageText(TextReason.DISALLOWED)
+            case Unknown(reason):
+                # The page itself may come with the next try. Only its size is final, and
+                # that is said of pages, not of robots.txt.
+                return NoPageText(_OF_ROBOTS.get(reason, _REASONS[reason]))
 
     def _pause_host(self, failed: FetchFailed, now: datetime) -> None:
         # A page's 503 without a time is that page's trouble more often than the host's, whose
