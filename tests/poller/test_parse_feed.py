@@ -83,7 +83,7 @@ def test_an_atom_feed() -> None:
     [
         (b"", ParseReason.NOT_A_FEED),
         (b"<html><body><p>Log in</p></body></html>", ParseReason.NOT_A_FEED),
-        (b'{"version": "https://jsonfeed.org/version/1"}', ParseReason.NOT_A_FEED),
+        (b'{"error": "log in"}', ParseReason.NOT_A_FEED),
         (b"\x89PNG\r\n\x1a\n\x00\x00", ParseReason.NOT_A_FEED),
         (b"<opml version='1.0'><body/></opml>", ParseReason.NOT_A_FEED),
         (

@@ -22,7 +22,8 @@ PAGE = b"<html><body><article>%s</article></body></html>" % b"".join(
     b"<p>Ships left the harbour at noon, the harbour master said on day %d.</p>" % day
     for day in range(9)
 )
-ENDLESS = FEED.replace(b"</channel>", b"<item><title>x</title></item>" * 60_000 + b"</channel>")
+# Malformed, so that feedparser reads it; it looks for an address in every part of a long name.
+ENDLESS = FEED.replace(b"</guid>", b"</guid>&nbsp;<author>" + b"a" * 60_000 + b"@</author>")
 URL = "https://wire.example/1"
 
 
