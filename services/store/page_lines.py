@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable
 from datetime import datetime
 
-from sqlalchemy import delete, distinct, func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.tables import entry_titles, page_lines
@@ -36,7 +36,7 @@ async def titles_of_others(
     ordered = sorted(titles)
     for start in range(0, len(ordered), _IN_ONE_STATEMENT):
         rows = await tx.execute(
-            select(distinct(entry_titles.c.title))
+            select(entry_titles.c.title).distinct()
             .where(entry_titles.c.title.in_(ordered[start : start + _IN_ONE_STATEMENT]))
             .where(entry_titles.c.article_id != article_id)
         )

@@ -47,6 +47,8 @@ class Entry:
     published: datetime | None
     summary: str = SUMMARY
     page: int = 200
+    lines: tuple[str, ...] = ()
+    """What the page has besides, below its first paragraph."""
 
 
 @dataclass
@@ -107,7 +109,8 @@ class Wire:
         (entry,) = [e for e in self.entries if e.slug == request.match_info["slug"]]
         if entry.page != 200:
             return web.Response(status=entry.page, headers=self._asking_for_time())
-        paragraphs = "".join(f"<p>{escape(text)}</p>" for text in BODY)
+        text = (BODY[0], *entry.lines, *BODY[1:])
+        paragraphs = "".join(f"<p>{escape(line)}</p>" for line in text)
         page = f"<html lang='en'><body><article><h1>{entry.title}</h1>{paragraphs}</article></body>"
         return web.Response(text=page, content_type="text/html")
 

@@ -8,6 +8,7 @@ from services.store.database import open_database
 from tests.contracts.delivery_store_contract import DeliveryContract, JudgementContract
 from tests.contracts.lookup_store_contract import LookupContract
 from tests.contracts.notice_store_contract import NoticeContract
+from tests.contracts.page_lines_contract import PageLinesContract
 from tests.contracts.store_contract import OpenStore, StoreBase, StoreContract
 from tests.contracts.websub_store_contract import WebSubContract
 
@@ -39,4 +40,8 @@ class TestWebSub(OnPostgres, WebSubContract):
 
 
 class TestNotices(OnPostgres, NoticeContract):
+    pass
+
+
+class TestPageLines(OnPostgres, PageLinesContract):
     pass

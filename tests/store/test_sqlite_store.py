@@ -9,6 +9,7 @@ from services.store.database import open_database, sqlite_url
 from tests.contracts.delivery_store_contract import DeliveryContract, JudgementContract
 from tests.contracts.lookup_store_contract import LookupContract
 from tests.contracts.notice_store_contract import NoticeContract
+from tests.contracts.page_lines_contract import PageLinesContract
 from tests.contracts.store_contract import OpenStore, StoreBase, StoreContract
 from tests.contracts.websub_store_contract import WebSubContract
 
@@ -40,4 +41,8 @@ class TestWebSub(OnSqlite, WebSubContract):
 
 
 class TestNotices(OnSqlite, NoticeContract):
+    pass
+
+
+class TestPageLines(OnSqlite, PageLinesContract):
     pass

@@ -1,0 +1,60 @@
+"""What hosts repeat on their pages, and whose headline a line is.
+
+See `store_contract` for how a database is put to the test.
+"""
+
+from services.store import entry_titles, page_lines
+from services.store.database import Database
+from services.store.feeds import SeenEntry
+from tests.contracts.store_contract import MINUTE, NOW, StoreBase
+
+
+class PageLinesContract(StoreBase):
+    """The suite."""
+
+    async def test_a_line_counts_once_a_page_and_not_on_the_page_itself(
+        self, store: Database
+    ) -> None:
+        async with store.write() as tx:
+            for page in ("p1", "p1", "p2"):
+                await page_lines.remember_page(tx, "courier.example", page, ["a", "b"], NOW)
+            await page_lines.remember_page(tx, "courier.example", "p3", ["a", "c"], NOW)
+            await page_lines.remember_page(tx, "other.example", "p4", ["b", "c"], NOW)
+        async with store.read() as tx:
+            for page, expected in (("p3", "ab"), ("p1", "a"), ("p9", "ab")):
+                found = await page_lines.on_other_pages(
+                    tx, "courier.example", page, ["a", "b", "c", "d"], 2
+                )
+                assert found == frozenset(expected)
+            assert not await page_lines.on_other_pages(tx, "courier.example", "p9", [], 2)
+
+    async def test_of_a_host_the_newest_lines_are_kept_and_none_that_is_old(
+        self, store: Database
+    ) -> None:
+        async with store.write() as tx:
+            for number in range(10):
+                at, lines = NOW + number * MINUTE, [f"a{number}", f"b{number}"]
+                await page_lines.remember_page(tx, "busy.example", f"p{number}", lines, at)
+                await page_lines.remember_page(tx, "quiet.example", f"q{number}", lines[:1], at)
+            await page_lines.forget_pages(tx, ["busy.example"], NOW + MINUTE, 6)
+        async with store.read() as tx:
+            everything = [f"{kind}{number}" for kind in "ab" for number in range(10)]
+            busy = await page_lines.on_other_pages(tx, "busy.example", "-", everything, 1)
+            quiet = await page_lines.on_other_pages(tx, "quiet.example", "-", everything, 1)
+        assert busy == {"a7", "b7", "a8", "b8", "a9", "b9"}
+        assert quiet == {f"a{number}" for number in range(1, 10)}
+
+    async def test_a_title_is_anothers_in_whatever_feed_it_stood(self, store: Database) -> None:
+        async with store.write() as tx:
+            for feed, article_id, title in (
+                ("world", "a1", "t1"),
+                ("top", "a2", "t1"),
+                ("world", "a3", "t3"),
+            ):
+                seen = SeenEntry(article_id, "text", NOW)
+                await entry_titles.remember_titles(tx, feed, [(title, seen)], NOW)
+        async with store.read() as tx:
+            wanted = [f"t{number}" for number in range(900)]
+            assert await page_lines.titles_of_others(tx, wanted, "a3") == {"t1"}
+            assert await page_lines.titles_of_others(tx, wanted, "a1") == {"t1", "t3"}
+            assert not await page_lines.titles_of_others(tx, [], "a1")
