@@ -36,7 +36,8 @@ async def titles_of_others(
     ordered = sorted(titles)
     for start in range(0, len(ordered), _IN_ONE_STATEMENT):
         rows = await tx.execute(
-            select(entry_titles.c.title).distinct()
+            select(entry_titles.c.title)
+            .distinct()
             .where(entry_titles.c.title.in_(ordered[start : start + _IN_ONE_STATEMENT]))
             .where(entry_titles.c.article_id != article_id)
         )
