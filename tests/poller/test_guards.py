@@ -124,7 +124,7 @@ def test_links_to_one_page_are_one_page() -> None:
     ],
 )
 def test_of_what_is_no_page_nothing_is_remembered(facts: dict[str, object]) -> None:
-    assert short_lines(article(BOILERPLATE, **facts)) is None
+    assert short_lines(article(BOILERPLATE).model_copy(update=facts)) is None
 
 
 def test_a_page_of_many_short_lines_is_remembered_in_part() -> None:
