@@ -57,7 +57,7 @@ def host_of(text: str) -> str:
 
 def is_encodable(text: str) -> bool:
     """Whether a header's value is text: bytes that are not arrive as lone surrogates."""
-    return not any("\ud800" <= char <= "\udfff" for char in text)
+    return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _url(text: str) -> URL:

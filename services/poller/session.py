@@ -6,19 +6,22 @@ may be opened is the judgement of `netguard`, which sees every one really connec
 
 import asyncio
 import ssl
-from types import SimpleNamespace
+from contextvars import ContextVar
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from aiohttp.client_reqrep import ConnectionKey
+from aiohttp.tracing import Trace
 
 from services.runtime.netguard import NOTHING_PRIVATE, Networks, guarded_sockets
 
 
 class QueueClock:
-    """Stops a time-out while its request waits for one of the host's few connections.
+    """Stops a time-out while a request waits for one of the host's few connections.
 
     Twenty new articles of one slow host share two connections; the last one's time must
-    not run out while the first ones are read.
+    not run out while the first ones are read. Counts for the requests of the task that
+    makes it, until that makes another.
     """
 
     __slots__ = ("_left", "_timeout")
@@ -26,6 +29,7 @@ class QueueClock:
     def __init__(self, timeout: asyncio.Timeout) -> None:
         self._timeout = timeout
         self._left: float | None = None
+        _CLOCK.set(self)
 
     def stop(self) -> None:
         """The request has to wait for a connection."""
@@ -54,7 +58,7 @@ def new_session(
     addresses of names, `tls` verifies servers (default: the system's, both).
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(
+        connector=_QueueingConnector(
             limit=total,
             limit_per_host=per_host,
             socket_factory=guarded_sockets(allowed),
@@ -64,23 +68,22 @@ def new_session(
         headers={"User-Agent": user_agent},
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,
-        trace_configs=[_queue_trace()],
         # News sites send policies and cookies past aiohttp's 8 kB.
         max_line_size=32_768,
         max_field_size=65_536,
     )
 
 
-def _queue_trace() -> aiohttp.TraceConfig:
-    async def queued(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
-        if isinstance(context.trace_request_ctx, QueueClock):
-            context.trace_request_ctx.stop()
+class _QueueingConnector(aiohttp.TCPConnector):
+    # aiohttp tells of the queue by traces only, and a session that is traced takes a third
+    # more CPU for every request (bench/poll). Tests see if this is called no more.
+    async def _wait_for_available_connection(self, key: ConnectionKey, traces: list[Trace]) -> None:
+        clock = _CLOCK.get()
+        if clock is not None:
+            clock.stop()
+        await super()._wait_for_available_connection(key, traces)
+        if clock is not None:
+            clock.go_on()
 
-    async def connected(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
-        if isinstance(context.trace_request_ctx, QueueClock):
-            context.trace_request_ctx.go_on()
 
-    trace = aiohttp.TraceConfig()
-    trace.on_connection_queued_start.append(queued)
-    trace.on_connection_queued_end.append(connected)
-    return trace
+_CLOCK: ContextVar[QueueClock | None] = ContextVar("clock", default=None)
