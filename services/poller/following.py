@@ -22,6 +22,7 @@ from services.store.written import Kind
 
 _AT_ONCE = 200
 _FIRST_POLL_GAP = timedelta(seconds=0.05)  # between the first polls of many new feeds
+_LONGEST_SPREAD = timedelta(minutes=15)  # a feed's longest interval
 
 
 class Following:
@@ -34,8 +35,14 @@ class Following:
         self._generation = 0
 
     def begin_again(self) -> None:
-        """Other feeds are ours now: look at them all."""
+        """Other feeds are ours now: look at them all.
+
+        Where none is any more, what is known of them is out of date by the time they are.
+        """
         self._generation = 0
+        if self._share.is_lost():
+            for feed_id in list(self._agenda):
+                self._agenda.drop(feed_id)
 
     async def look(self, now: datetime) -> None:
         """Take over feeds once the rules they were applied with are broadcast.
@@ -52,7 +59,7 @@ class Following:
 
     async def _take_over(self, tx: AsyncConnection, now: datetime) -> None:
         gone = set(self._agenda)
-        spread = await written.count(tx, Kind.FEEDS) * _FIRST_POLL_GAP
+        spread = min(await written.count(tx, Kind.FEEDS) * _FIRST_POLL_GAP, _LONGEST_SPREAD)
         async for page in written.pages(tx, Kind.FEEDS, _AT_ONCE):
             ours = {i: s.spec for i, s in page.items() if self._share.has(s.spec["url"])}
             gone.difference_update(ours)

@@ -49,6 +49,9 @@ class Share(Protocol):
     def holds(self, url: str) -> bool:
         """Whether a poll under way there may go on."""
 
+    def is_lost(self) -> bool:
+        """Whether nothing is this poller's; others may have polled what it knew."""
+
     async def give_up(self) -> None:
         """Leave, so that others take over at once."""
 
@@ -67,6 +70,10 @@ class Everything:
     def holds(self, url: str) -> bool:
         """Every feed."""
         return True
+
+    def is_lost(self) -> bool:
+        """Never."""
+        return False
 
     async def give_up(self) -> None:
         """Nobody is there to take over."""
@@ -98,11 +105,18 @@ class HostShare:
         self._asked_at: float | None = None
 
     async def refresh(self, polled: Collection[str]) -> bool:
-        """Renew what is ours, take what is free, and hand over what should be another's."""
+        """Renew what is ours, take what is free, and hand over what should be another's.
+
+        When the leases have run out, all is lost first, and asked for the next time.
+        """
         asked_at = self._clocks.here()
+        if self._holding.slots and asked_at >= self._holding.until:
+            log.warning("the leases on hosts have run out; nothing is polled until they are back")
+            self._holding, self._asked_at = Holding(), None
+            return True
         if not self._is_time(asked_at):
             return False
-        before = self._holding if asked_at < self._holding.until else Holding()
+        before = self._holding
         busy = {_slot(url) for url in polled}
         # Not what is found to be another's now: a poll may begin there while we ask.
         self._holding = await self._ask(before.leaving - busy, asked_at)
@@ -116,6 +130,10 @@ class HostShare:
     def holds(self, url: str) -> bool:
         """Whether the URL's host is ours, now."""
         return self._holding.may_go_on(_slot(url), self._clocks.here())
+
+    def is_lost(self) -> bool:
+        """Whether we hold nothing."""
+        return not self._holding.slots
 
     async def give_up(self) -> None:
         """Leave the living, and all leases to them."""

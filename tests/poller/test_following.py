@@ -31,6 +31,9 @@ class Half(Everything):
     def has(self, url: str) -> bool:
         return url.startswith(f"http://{self.ours}")
 
+    def is_lost(self) -> bool:
+        return self.ours == "none"
+
 
 @dataclass
 class Desk:
@@ -140,6 +143,25 @@ async def test_another_share_brings_other_feeds_and_takes_those_of_others(
     assert await desk.look() == {"a1", "a2"}
     desk.following.begin_again()
     assert await desk.look() == {"b1"}
+
+
+async def test_what_others_may_have_polled_meanwhile_is_read_anew(database: Database) -> None:
+    share = Half()
+    desk = Desk(FaultyDatabase(database), share)
+    await desk.write("a1")
+    await desk.look()
+    share.ours = "none"
+    desk.following.begin_again()
+    assert not set(desk.agenda), "at once, for the database may be away"
+    of_another = remembered.answered(
+        new_memory("a1", "http://a1.example/feed", NOW, timedelta()), NOW - timedelta(hours=1)
+    )
+    async with database.write() as tx:
+        await feeds.save_state(tx, remembered.to_state(of_another, NOW))
+    share.ours = "a"
+    desk.following.begin_again()
+    assert await desk.look() == {"a1"}
+    assert desk.agenda.memory("a1") == of_another
 
 
 async def test_an_outage_half_way_is_made_good_at_the_next_look(desk: Desk) -> None:

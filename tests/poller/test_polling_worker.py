@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from services.bus.port import BusUnavailableError
+from services.poller.leases import TERM
+from services.poller.sharing import Clocks, Everything, HostShare, Share
 from services.poller.worker import Limits, PollingWorker
 from services.runtime.health import Health
 from services.store import feeds, written
@@ -52,9 +54,11 @@ class Office:
             await written.set_counter(tx, written.BROADCAST, generation)
 
     @asynccontextmanager
-    async def at_work(self, concurrency: int = 10) -> AsyncIterator[None]:
+    async def at_work(
+        self, concurrency: int = 10, share: Share | None = None
+    ) -> AsyncIterator[None]:
         desk, stop = self.desk, asyncio.Event()
-        limits = Limits(concurrency, pauses=desk.pauses)
+        limits = Limits(concurrency, share or Everything(), desk.pauses)
         worker = PollingWorker(desk.poller, desk.database, desk.metrics, desk.clock, limits)
         running = asyncio.create_task(worker.run(stop, self.health.component("poller")))
         try:
@@ -339,3 +343,45 @@ async def test_no_more_feeds_are_polled_at_once_than_allowed(office: Office) -> 
     async with office.at_work(concurrency=2):
         await asyncio.gather(*(office.until_remembered(f"f{n}") for n in range(6)))
     assert most == 2
+
+
+async def test_when_the_lease_of_a_host_runs_out_the_poll_there_ends_and_is_repeated_with_the_next(
+    office: Office,
+) -> None:
+    """Whoever has the lease by then has the host's two connections to itself."""
+    desk, passed = office.desk, [0.0]
+    share = HostShare(desk.real, Clocks(here=lambda: passed[0]))
+    await office.configure(office.feed())
+    await desk.watched()
+    desk.wire.publish("ferry")
+    desk.wire.held = asyncio.Event()
+
+    def pages_asked() -> int:
+        return sum(path == "/pages/ferry" for path, _ in desk.wire.visits)
+
+    async def asked(times: int) -> bool:
+        return pages_asked() == times
+
+    async with office.at_work(share=share):
+        await until(lambda: asked(1), "the poll to be under way")
+        passed[0] += TERM.total_seconds()
+        await until(lambda: asked(2), "the poll after it")
+        desk.wire.held.set()
+        await office.until_published("ferry")
+    assert await desk.titles() == ["News of ferry"], "the first was never published"
+
+
+async def test_a_feed_whose_host_is_another_pollers_is_polled_when_that_one_leaves(
+    office: Office,
+) -> None:
+    desk, passed = office.desk, [0.0]
+    clocks = Clocks(here=lambda: passed[0])
+    other, mine = HostShare(desk.real, clocks), HostShare(desk.real, clocks)
+    await other.refresh(())
+    await office.configure(office.feed())
+    async with office.at_work(share=mine):
+        await office.until_told("poller: ready")
+        assert not desk.wire.visits
+        await other.give_up()
+        passed[0] += 5
+        await office.until_remembered()

@@ -134,6 +134,8 @@ async def test_a_poller_that_was_stopped_polls_nothing_until_it_has_its_leases_a
     await room.pass_time(60, 1)
     assert not room.has(0)
     assert not any(room.shares[0].holds(url) for url in URLS), "nor goes on with a poll"
+    assert await room.shares[0].refresh(())
+    assert room.shares[0].is_lost(), "so that what it knew of its feeds is forgotten"
     assert await room.shares[0].refresh(()) is False, "all is the other's"
     assert not room.has(0)
     await room.pass_time(15, 0, 1)
@@ -148,6 +150,8 @@ async def test_stopped_for_a_moment_it_reads_its_feeds_anew_if_its_leases_ran_ou
     room.time.at += (TERM - MARGIN).total_seconds()
     assert not room.has(0)
     assert await room.shares[0].refresh(())
+    assert room.shares[0].is_lost()
+    assert await room.shares[0].refresh(())
     assert room.has(0) == set(URLS)
 
 
@@ -160,6 +164,7 @@ async def test_without_the_database_leases_run_out_and_come_back_with_it(room: R
     assert room.has(0) == set(URLS), "an outage of seconds changes nothing"
     room.time.at += TERM.total_seconds()
     assert not room.has(0)
+    assert await room.shares[0].refresh(()), "that all is lost needs no database"
     room.faulty[0].away = room.faulty[0].fail_writes = False
     assert await room.shares[0].refresh(())
     assert room.has(0) == set(URLS)
@@ -181,6 +186,7 @@ async def test_pollers_that_start_in_the_same_moment_do_not_both_have_a_host(roo
     assert room.has(0) | room.has(1) | room.has(2) == set(URLS)
     # After an outage longer than their leases all of them look dead to each other.
     room.time.at += 300
+    await asyncio.gather(*(share.refresh(()) for share in room.shares))
     for _ in range(12):
         await asyncio.gather(*(share.refresh(()) for share in room.shares))
         room.check()
