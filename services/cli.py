@@ -6,19 +6,15 @@ nothing was changed.
 
 import asyncio
 import sys
-from collections.abc import Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from services.embedded.commands import (
-    CANNOT_WORK,
-    FAILED,
-    Said,
     apply_once,
     apply_topics,
     list_dead_letters,
@@ -32,7 +28,13 @@ from services.embedded.demo.runner import run_demo
 from services.embedded.feeds.cli import feeds
 from services.embedded.pipeline import Places, assemble
 from services.embedded.rules.cli import rules
-from services.embedded.terminal import DEFAULT_STATE, StateOption, refuse, settings_in_force, tell
+from services.embedded.terminal import (
+    DEFAULT_STATE,
+    StateOption,
+    finish,
+    refuse,
+    settings_in_force,
+)
 from services.embedded.why.cli import why
 from services.notifier.__main__ import assemble as notifier_parts
 from services.poller.__main__ import assemble as poller_parts
@@ -117,7 +119,7 @@ def apply(
 ) -> None:
     """Check the folder and store what it says, once."""
     settings = settings_in_force()
-    _finish(apply_once(Places(config, state), settings, prune))
+    finish(apply_once(Places(config, state), settings, prune))
 
 
 @app.command()
@@ -139,20 +141,20 @@ def config(
 @topics.command("apply")
 def topics_apply() -> None:
     """Create the topics on Kafka, and say where one differs from what is declared."""
-    _finish(apply_topics(settings_in_force()))
+    finish(apply_topics(settings_in_force()))
 
 
 @database.command("upgrade")
 def database_upgrade(state: StateOption = DEFAULT_STATE) -> None:
     """Bring the database's schema up to date; the processes do it at their start, too."""
-    _finish(upgrade_database(state, settings_in_force()))
+    finish(upgrade_database(state, settings_in_force()))
 
 
 @channels.command("test")
 def channels_test(name: str, config: ConfigOption) -> None:
     """Send a sample alert through a channel of the folder."""
     settings = settings_in_force()
-    _finish(test_channel(config, name, settings))
+    finish(test_channel(config, name, settings))
 
 
 @deliveries.command("list")
@@ -163,26 +165,26 @@ def deliveries_list(
 ) -> None:
     """List deliveries, newest first."""
     settings = settings_in_force()
-    _finish(list_deliveries(state, settings, failed, limit))
+    finish(list_deliveries(state, settings, failed, limit))
 
 
 @deliveries.command("retry")
 def deliveries_retry(delivery_id: str, state: StateOption = DEFAULT_STATE) -> None:
     """Put a delivery that was given up back into the queue."""
     settings = settings_in_force()
-    _finish(retry_delivery(state, settings, delivery_id))
+    finish(retry_delivery(state, settings, delivery_id))
 
 
 @dlq.command("list")
 def dlq_list(state: StateOption = DEFAULT_STATE) -> None:
     """List the records that were put aside, with the reason."""
-    _finish(list_dead_letters(state, settings_in_force()))
+    finish(list_dead_letters(state, settings_in_force()))
 
 
 @dlq.command("retry")
 def dlq_retry(state: StateOption = DEFAULT_STATE) -> None:
     """Send every record that was put aside through its topic again."""
-    _finish(retry_dead_letters(state, settings_in_force()))
+    finish(retry_dead_letters(state, settings_in_force()))
 
 
 def main() -> None:
@@ -192,20 +194,6 @@ def main() -> None:
 
 def _serve(name: str, parts: Assemble) -> NoReturn:
     raise typer.Exit(asyncio.run(run_until_signal(name, settings_in_force(), parts)))
-
-
-def _finish(command: Coroutine[Any, Any, Said]) -> NoReturn:
-    """Run a command, print what it has to say, and exit with its code."""
-    try:
-        said = asyncio.run(command)
-    except CANNOT_WORK as error:
-        tell(str(error))
-        raise typer.Exit(FAILED) from error
-    for line in said.lines:
-        typer.echo(line)
-    for line in said.errors:
-        tell(line)
-    raise typer.Exit(said.code)
 
 
 if __name__ == "__main__":

@@ -39,10 +39,10 @@ def cross_problems(listings: Listings) -> list[Problem]:
     """Everything that only shows when all items are looked at together."""
     return list(
         chain(
-            _taken_ids(listings.feeds.entries),
+            repeated_ids(listings.feeds.entries),
             rule_problems(listings.rules, listings.lists),
-            _taken_ids(listings.channels.entries),
-            _taken_ids(listings.subscriptions.entries),
+            repeated_ids(listings.channels.entries),
+            repeated_ids(listings.subscriptions.entries),
             _same_urls(listings.feeds.items),
             _unknown_channels(listings),
             _unknown_rules(listings),
@@ -56,11 +56,12 @@ def cross_problems(listings: Listings) -> list[Problem]:
 def rule_problems(rules: Listing[RuleSpec], lists: Listing[ListSpec]) -> list[Problem]:
     """What shows when rules and lists are looked at together, without the rest of a folder."""
     return list(
-        chain(_taken_ids(rules.entries), _taken_ids(lists.entries), _unused_lists(rules, lists))
+        chain(repeated_ids(rules.entries), repeated_ids(lists.entries), _unused_lists(rules, lists))
     )
 
 
-def _taken_ids(entries: Iterable[Entry]) -> Iterator[Problem]:
+def repeated_ids(entries: Iterable[Entry]) -> Iterator[Problem]:
+    """Every entry whose id an earlier one has."""
     first: dict[str, Entry] = {}
     for entry in entries:
         if entry.declared_id is None:
@@ -74,13 +75,13 @@ def _taken_ids(entries: Iterable[Entry]) -> Iterator[Problem]:
 def _same_urls(feeds: Iterable[Item[FeedSpec]]) -> Iterator[Problem]:
     first: dict[str, Item[FeedSpec]] = {}
     for feed in feeds:
-        holder = first.setdefault(_address(feed.spec.url), feed)
+        holder = first.setdefault(same_address(feed.spec.url), feed)
         if holder.spec.id != feed.spec.id:  # the same id twice is a problem already told
             other = f'feed "{holder.spec.id}" ({holder.entry.place})'
             yield feed.entry.problem(f"has the same URL as {other}", ("url",))
 
 
-def _address(url: str) -> str:
+def same_address(url: str) -> str:
     """The URL in the form in which equal addresses are equal (RFC 3986, 6.2.2 and 6.2.3)."""
     parts = urlsplit(url)
     return parts._replace(

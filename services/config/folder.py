@@ -17,7 +17,7 @@ from schemas.folder import (
     SubscriptionSpec,
     Written,
 )
-from services.config.crosscheck import Listings, cross_problems
+from services.config.crosscheck import Listings, cross_problems, repeated_ids
 from services.config.files import FolderFiles, find_files, read_file
 from services.config.items import Entry, Item, Kind, Listing, check, check_channel, entries_in
 from services.config.opml import read_opml
@@ -102,6 +102,30 @@ def read_folder(path: Path) -> Folder | Broken:
     return _folder(listings, in_order(problems))
 
 
+def read_feeds(path: Path) -> tuple[Listing[FeedSpec], tuple[Problem, ...]]:
+    """The feeds of the folder at `path`, and what is wrong with their files; none is no problem.
+
+    Whatever else is in the folder, or is missing there, is not looked at.
+    """
+    files = find_files(path)
+    problems = [problem for problem in files.problems if problem.level == "error"]
+    read = _read_kind(path, files, "feed") if files.of("feed") else ([], [])
+    listing = _list(read, lambda entry: check(entry, FeedSpec), problems)
+    return listing, in_order(problem for problem in problems if problem.level == "error")
+
+
+def read_opml_file(path: Path) -> tuple[Listing[FeedSpec], tuple[Problem, ...]]:
+    """The same of one OPML file, whatever its name."""
+    data = read_file(path.parent, path.name)
+    if isinstance(data, Problem):
+        return Listing((), (), complete=False), (data,)
+    problems: list[Problem] = []
+    read = _entries_of_opml(data, "feed", path.name)
+    listing = _list(read, lambda entry: check(entry, FeedSpec), problems)
+    problems += repeated_ids(listing.entries)
+    return listing, in_order(problem for problem in problems if problem.level == "error")
+
+
 def rules_and_lists(
     path: Path, files: FolderFiles, problems: list[Problem]
 ) -> tuple[Listing[RuleSpec], Listing[ListSpec]]:
@@ -177,9 +201,13 @@ def _read_entries(path: Path, name: str, kind: Kind) -> _Read:
     if isinstance(data, Problem):
         return [], [data]
     if name.lower().endswith(".opml"):
-        items, problems = read_opml(data, name)
-        return [Entry(kind, name, item, n) for n, item in enumerate(items, 1)], [*problems]
+        return _entries_of_opml(data, kind, name)
     return _read_yaml(data, kind, name)
+
+
+def _entries_of_opml(data: bytes, kind: Kind, name: str) -> _Read:
+    items, problems = read_opml(data, name)
+    return [Entry(kind, name, item, n) for n, item in enumerate(items, 1)], [*problems]
 
 
 def _read_yaml(data: bytes, kind: Kind, name: str) -> _Read:

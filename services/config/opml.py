@@ -1,4 +1,4 @@
-"""Feeds from an OPML file, as other readers export it.
+"""Feeds from an OPML file, as other readers export it, and into one for them.
 
 Decides which outlines are feeds and which ids they get. An outline with `xmlUrl` is a
 feed, any other is a heading. Whether ids and URLs are good, the folder's checks decide.
@@ -9,7 +9,8 @@ titles make the same id, or none, get a dash and six hex digits of their URL's S
 after it, *every* one of them, so that their order in the file does not matter. An id
 therefore survives reordering and a new URL; it changes with the title, or when the title
 gets a namesake. Who wants more than that writes feeds.yaml, where ids are explicit. The
-same feed under two headings (same title, same URL) counts once.
+same feed under two headings (same title, same URL) counts once. A file that was written here
+carries the ids themselves, in an attribute of its own namespace.
 
 A document type declaration is refused: OPML needs none, and entities are how a small file
 becomes gigabytes or reads other files.
@@ -23,12 +24,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NoReturn
 from urllib.parse import urlsplit
+from xml.etree import ElementTree
 from xml.parsers import expat
 
 from services.config.problem import Problem
 from services.config.yaml_lines import Located
 
 _LONGEST_NAME = 200
+_NAMESPACE = "urn:wirewatch:opml"
+_ID = "wirewatch:id"
 _LONGEST_SLUG = 70
 
 
@@ -39,6 +43,22 @@ class Outline:
     title: str
     url: str
     line: int
+    feed_id: str | None = None
+
+
+def write_opml(outlines: Iterable[Outline], title: str) -> str:
+    """An OPML 2.0 document of these feeds; `line` is not looked at."""
+    root = ElementTree.Element("opml", {"version": "2.0", "xmlns:wirewatch": _NAMESPACE})
+    head = ElementTree.SubElement(root, "head")
+    ElementTree.SubElement(head, "title").text = title
+    body = ElementTree.SubElement(root, "body")
+    for outline in outlines:
+        names = {"type": "rss", "text": outline.title, "title": outline.title}
+        known_as = {_ID: outline.feed_id} if outline.feed_id else {}
+        ElementTree.SubElement(body, "outline", {**names, "xmlUrl": outline.url, **known_as})
+    ElementTree.indent(root)
+    text = ElementTree.tostring(root, encoding="unicode", short_empty_elements=True)
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{text}\n'
 
 
 def read_opml(data: bytes, file: str) -> tuple[tuple[Located, ...], tuple[Problem, ...]]:
@@ -63,9 +83,12 @@ def located(outlines: Iterable[Outline]) -> tuple[Located, ...]:
     """The outlines with their ids, each feed once."""
     once = list({(outline.title, outline.url): outline for outline in outlines}.values())
     slugs = [slug(outline.title) for outline in once]
-    uses = Counter(slugs)
+    uses = Counter(slugs) + Counter(outline.feed_id for outline in once if outline.feed_id)
     return tuple(
-        _item(outline, _id(each, outline.url, alone=bool(each) and uses[each] == 1))
+        _item(
+            outline,
+            outline.feed_id or _id(each, outline.url, alone=bool(each) and uses[each] == 1),
+        )
         for outline, each in zip(once, slugs, strict=True)
     )
 
@@ -84,7 +107,9 @@ def _id(from_title: str, url: str, *, alone: bool) -> str:
 
 
 def _item(outline: Outline, feed_id: str) -> Located:
-    value = {"id": feed_id, "url": outline.url, "name": outline.title[:_LONGEST_NAME]}
+    value = {"id": feed_id, "url": outline.url}
+    if outline.title != outline.feed_id:  # in a file of ours: a feed that has no name
+        value["name"] = outline.title[:_LONGEST_NAME]
     return Located(value, {(): outline.line})
 
 
@@ -132,7 +157,8 @@ class _Reader:
         url = attributes.get("xmlurl", "")
         if url:
             title = attributes.get("title") or attributes.get("text") or _host(url)
-            self.outlines.append(Outline(" ".join(title.split()), url, line))
+            title = " ".join(title.split())
+            self.outlines.append(Outline(title, url, line, attributes.get(_ID) or None))
         elif attributes.get("type", "").lower() in {"rss", "atom"} or "xmlurl" in attributes:
             self.note("this outline is a feed, but has no xmlUrl", line)
 

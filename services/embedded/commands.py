@@ -38,7 +38,7 @@ from services.runtime.netguard import networks
 from services.runtime.process import CannotStartError
 from services.runtime.settings import Settings
 from services.store import deliveries
-from services.store.database import open_database
+from services.store.database import Database, open_database
 from services.store.deliveries import DeliveryState, Listed
 
 OK = 0
@@ -120,7 +120,7 @@ async def list_deliveries(state: Path, settings: Settings, failed: bool, limit: 
     """What was sent, waits, or was given up; newest first."""
     must_exist(state, settings)
     async with (
-        open_database(database_url(Places(state, state), settings)) as database,
+        open_database_in(state, settings) as database,
         database.read() as tx,
     ):
         rows = await deliveries.listed(tx, DeliveryState.FAILED if failed else None, limit)
@@ -131,7 +131,7 @@ async def retry_delivery(state: Path, settings: Settings, delivery_id: str) -> S
     """Put a delivery that was given up back into the queue."""
     must_exist(state, settings)
     async with (
-        open_database(database_url(Places(state, state), settings)) as database,
+        open_database_in(state, settings) as database,
         database.write() as tx,
     ):
         found = await deliveries.retry_now(tx, delivery_id, utc_now())
@@ -181,7 +181,7 @@ async def upgrade_database(state: Path, settings: Settings) -> Said:
     """Bring the database's schema up to date."""
     if settings.database_url is None:
         make_state_folder(state)
-    async with open_database(database_url(Places(state, state), settings)):
+    async with open_database_in(state, settings):
         return Said(OK, ["the database is up to date"])
 
 
@@ -204,6 +204,11 @@ def open_kept_bus(state: Path, settings: Settings) -> AbstractAsyncContextManage
         if not Places(state, state).bus.is_file():
             raise NoStateError(f"no bus in {state}: nothing has run with this state folder yet")
     return open_bus_in(state, settings)
+
+
+def open_database_in(state: Path, settings: Settings) -> AbstractAsyncContextManager[Database]:
+    """The database that the settings mean, or else the state folder's."""
+    return open_database(database_url(Places(state, state), settings))
 
 
 def must_exist(state: Path, settings: Settings) -> None:

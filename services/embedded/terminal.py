@@ -1,16 +1,17 @@
 """What every command does at its edges: read the settings, print, refuse, and say so."""
 
+import asyncio
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from services.embedded.commands import INVALID
+from services.embedded.commands import CANNOT_WORK, FAILED, INVALID, Said
 from services.embedded.rules.shown import Look
 from services.runtime.log import configure_logging
 from services.runtime.settings import Settings, SettingsError, load_settings
@@ -38,6 +39,25 @@ def refuse(*problems: str) -> NoReturn:
     for problem in problems:
         tell(problem)
     raise typer.Exit(INVALID)
+
+
+def finish(command: Coroutine[Any, Any, Said]) -> NoReturn:
+    """Run a command, print what it has to say, and exit with its code."""
+    try:
+        said = asyncio.run(command)
+    except CANNOT_WORK as error:
+        tell(str(error))
+        raise typer.Exit(FAILED) from error
+    say(said)
+
+
+def say(said: Said) -> NoReturn:
+    """Print what a command has to say, and exit with its code."""
+    for line in said.lines:
+        typer.echo(line)
+    for line in said.errors:
+        tell(line)
+    raise typer.Exit(said.code)
 
 
 def tell(line: str) -> None:

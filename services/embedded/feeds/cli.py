@@ -4,6 +4,58 @@
 and nothing was changed.
 """
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
+from services.embedded.feeds.adding import Wish, add_feed, remove_feed
+from services.embedded.feeds.bringing import export_feeds, import_feeds
+from services.embedded.terminal import DEFAULT_STATE, StateOption, finish, say, settings_in_force
+
 feeds = typer.Typer(help="Feeds: bring them along, add, look at them.", no_args_is_help=True)
+
+FolderOption = Annotated[
+    Path | None, typer.Option("--config", help="The operator's folder, with its feeds.yaml.")
+]
+
+
+@feeds.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(metavar="FILE.opml", help="What a reader exported.")],
+    config: FolderOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be added; change nothing.")
+    ] = False,
+) -> None:
+    """Add the feeds of an OPML file to a folder, or print them as a feeds.yaml."""
+    say(import_feeds(file, config, dry_run=dry_run))
+
+
+@feeds.command()
+def export(config: FolderOption = None, state: StateOption = DEFAULT_STATE) -> None:
+    """Print the feeds as OPML, without credentials: of a folder, or of the database."""
+    finish(export_feeds(config, state, settings_in_force()))
+
+
+@feeds.command()
+def add(
+    url: Annotated[str, typer.Argument(metavar="URL", help="A feed, or a page of a site.")],
+    config: FolderOption = None,
+    state: StateOption = DEFAULT_STATE,
+    feed_id: Annotated[
+        str | None, typer.Option("--id", help="What the feed is to be known by.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What alerts are to call it.")] = None,
+    choose: Annotated[
+        int | None, typer.Option(help="Which of several feeds that a page declares.", min=1)
+    ] = None,
+) -> None:
+    """Find a feed, see that it can be read, and add it: to the folder, or to the database."""
+    finish(add_feed(Wish(url, feed_id, name, choose), config, state, settings_in_force()))
+
+
+@feeds.command()
+def remove(feed_id: str, state: StateOption = DEFAULT_STATE) -> None:
+    """Remove a feed that was added by command, without a folder."""
+    finish(remove_feed(feed_id, state, settings_in_force()))
