@@ -28,6 +28,7 @@ from services.poller.ingest import Ingest, Taken
 from services.poller.memory import Memory
 from services.poller.moving import may_move
 from services.poller.news import Sorted
+from services.poller.offline import Offline
 from services.poller.parse import ParsedFeed, ParseFailed
 from services.poller.records import Record, Records, Tell
 from services.poller.retrying import PageRetries
@@ -49,6 +50,7 @@ class FeedPoller:
         self._ingest = Ingest(around, policy)
         self.records = Records(around.database, around.clock)
         self._retries = PageRetries(around, policy, self._ingest)
+        self._offline = Offline()
 
     async def poll(self, feed: FeedSpec, memory: Memory) -> Memory:
         """Poll once; returns what is to be remembered.
@@ -61,6 +63,8 @@ class FeedPoller:
         fetched = await fetch(
             self._around.session, memory.address, now, self._policy.limits, memory.to_send(now)
         )
+        if not isinstance(fetched, FetchFailed):
+            self._offline.answered()
         match fetched:
             case Fetched() if _body_hash(fetched) != memory.body_hash:
                 return await self._read(feed, memory, fetched, now)
@@ -68,7 +72,8 @@ class FeedPoller:
                 return await self._unchanged(feed, memory, fetched, now)
             case FetchFailed(reason, detail):
                 self._pause_host(memory, fetched, now)
-                return await self._failed(feed, memory, _failure(fetched), reason.value, detail)
+                outcome = self._failure(memory, fetched)
+                return await self._failed(feed, memory, outcome, reason.value, detail)
             case _:
                 assert_never(fetched)
 
@@ -194,6 +199,19 @@ class FeedPoller:
             host = failed.host or host_of(memory.address)
             self._around.pauses.asked(host, failed.retry_after, now, random.random())
 
+    def _failure(self, memory: Memory, failed: FetchFailed) -> PollOutcome:
+        was_offline, was_well = self._offline.is_likely, memory.health.failures == 0
+        offline = self._offline.failed(failed.reason, host_of(memory.address), was_well)
+        if offline and not was_offline:
+            log.error("no host can be reached; the network is to blame, not the feeds")
+        match failed.reason:
+            case FetchReason.RATE_LIMITED:
+                return schedule.AskedToWait(failed.retry_after)
+            case FetchReason.GONE:
+                return schedule.SaidGone()
+            case _:
+                return schedule.CutOff() if offline else schedule.Failed()
+
     def _scheduled(self, memory: Memory, outcome: PollOutcome, now: datetime) -> Memory:
         jitter = random.uniform(-1, 1)
         following = schedule.after(outcome, memory.health, self._policy.schedule, now, jitter)
@@ -221,16 +239,6 @@ class FeedPoller:
             muted=len(found.muted) + len(found.reidentified),
             known=len(found.known),
         )
-
-
-def _failure(failed: FetchFailed) -> PollOutcome:
-    match failed.reason:
-        case FetchReason.RATE_LIMITED:
-            return schedule.AskedToWait(failed.retry_after)
-        case FetchReason.GONE:
-            return schedule.SaidGone()
-        case _:
-            return schedule.Failed()
 
 
 def _hubs_shown(feed: FeedSpec, fetched: Fetched, parsed: ParsedFeed) -> Shown | None:

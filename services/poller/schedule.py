@@ -106,7 +106,12 @@ class Failed:
     """Any other failure, of the fetch or of the parser."""
 
 
-PollOutcome = Polled | AskedToWait | SaidGone | Failed
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """A failure that is not the feed's: our own network is away."""
+
+
+PollOutcome = Polled | AskedToWait | SaidGone | Failed | CutOff
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +156,9 @@ def after(
         case Failed():
             failed = _failed(health)
             return NextPoll(now + _back_off(failed.failures, policy, jitter), failed)
+        case CutOff():
+            waiting = replace(health, failures=max(1, health.failures))
+            return NextPoll(now + _back_off(waiting.failures, policy, jitter), waiting)
         case _:
             assert_never(outcome)
 

@@ -7,6 +7,7 @@ import pytest
 
 from services.poller.schedule import (
     AskedToWait,
+    CutOff,
     Failed,
     Health,
     NextPoll,
@@ -148,6 +149,17 @@ def test_failures_back_off_to_a_day_and_never_give_up() -> None:
     assert waits == sorted(waits)
     assert waits[-1] == timedelta(hours=24)
     assert health == Health(failures=200)
+
+
+def test_failures_of_our_own_network_do_not_add_up() -> None:
+    due, health = step(CutOff(), Health())
+    for _ in range(50):
+        due, health = step(CutOff(), health)
+    assert due == NOW + 2 * MINUTE
+    assert health == Health(failures=1)
+    _, dead = step(Failed(), Health(failures=8))
+    assert step(CutOff(), dead)[1] == dead, "one that was dead before is asked no more often"
+    assert wait(CutOff(), dead) > timedelta(hours=8)
 
 
 @pytest.mark.parametrize(
