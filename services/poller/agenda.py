@@ -26,6 +26,10 @@ GoesOnAt = Callable[[Memory, datetime], datetime | None]
 """When a feed may be polled again that may not be now; None if it may."""
 
 
+StateOf = Callable[[Memory], str]
+"""How a feed fares, in one word."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Turn:
     """A feed whose turn it is, with its memory from before."""
@@ -48,14 +52,15 @@ class _Host:
 class Agenda:
     """The feeds of this process."""
 
-    def __init__(self, polls_per_host: int) -> None:
+    def __init__(self, polls_per_host: int, state_of: StateOf = feed_state) -> None:
         self._polls_per_host = polls_per_host
+        self._state_of = state_of
         self._packed: dict[str, bytes] = {}
         self._due: list[tuple[float, str]] = []
         self._turns: dict[str, Turn] = {}
         self._hosts: dict[str, _Host] = {}
         self.states: Counter[str] = Counter()
-        """How many feeds fare how, in the words of `memory.feed_state`."""
+        """How many feeds fare how, in the words of `state_of`."""
 
     def __contains__(self, feed_id: str) -> bool:
         return feed_id in self._packed
@@ -83,7 +88,7 @@ class Agenda:
         feed_id = memory.feed_id
         self._uncount(feed_id)
         self._packed[feed_id] = pack(spec, memory)
-        self.states[feed_state(memory)] += 1
+        self.states[self._state_of(memory)] += 1
         if feed_id not in self._turns:
             self._expect(memory)
 
@@ -129,8 +134,8 @@ class Agenda:
         if after is None or memory.url != after.url:
             self._expect(memory)
             return
-        self.states[feed_state(memory)] -= 1
-        self.states[feed_state(after)] += 1
+        self.states[self._state_of(memory)] -= 1
+        self.states[self._state_of(after)] += 1
         self._packed[feed_id] = pack(spec, after)
         self._expect(after)
 
@@ -177,4 +182,4 @@ class Agenda:
 
     def _uncount(self, feed_id: str) -> None:
         if (before := self.memory(feed_id)) is not None:
-            self.states[feed_state(before)] -= 1
+            self.states[self._state_of(before)] -= 1

@@ -11,6 +11,8 @@ from aiohttp import ClientSession
 from services.bus.port import Bus
 from services.poller.counted import start_at_zero
 from services.poller.fetch import FEED_LIMITS, PAGE_LIMITS, FetchLimits
+from services.poller.health.episodes import EpisodePolicy
+from services.poller.health.watch import Watch
 from services.poller.pages import TextWorkers
 from services.poller.pauses import Pauses
 from services.poller.poll import FeedPoller
@@ -55,7 +57,8 @@ async def open_polling(
     )
     worker_limits = Limits(settings.poll_concurrency, share, pauses)
     worker = PollingWorker(FeedPoller(around, policy), database, metrics, utc_now, worker_limits)
-    parts: dict[str, Part] = {"poller": worker.run}
+    watch = Watch(database, utc_now, policy.episodes)
+    parts: dict[str, Part] = {"poller": worker.run, "watch": watch.run}
     if book is not None:
         pushes = Pushes(around, policy, book, worker.poll_soon)
         parts["websub"] = websub_part(process, around, book, pushes)
@@ -108,6 +111,15 @@ def polling_policy(settings: Settings) -> PollingPolicy:
         limits=_limits(FEED_LIMITS, settings, settings.feed_max_bytes),
         first_fetch_window=timedelta(hours=settings.first_fetch_window_hours),
         first_page_retry=timedelta(seconds=settings.page_retry_first_seconds),
+        episodes=episode_policy(settings),
+    )
+
+
+def episode_policy(settings: Settings) -> EpisodePolicy:
+    """When a feed counts as broken or silent, as the settings want it."""
+    return EpisodePolicy(
+        broken_after=timedelta(minutes=settings.feed_broken_after_minutes),
+        silent_after=timedelta(hours=settings.feed_silent_after_hours),
     )
 
 

@@ -23,6 +23,7 @@ from services.poller import edits, schedule
 from services.poller.articles import NoPageText, PageResult, Sighting, article_of, wants_page
 from services.poller.finishing import Finished, finish, remember_lines
 from services.poller.guards import ShortLines
+from services.poller.health.texts import NO_TEXTS, Texts, text_of, total
 from services.poller.identity import SHARED
 from services.poller.news import Sighted, Since, Sorted, all_aliases, sort_entries
 from services.poller.parse import ParsedFeed
@@ -51,12 +52,14 @@ class Taken:
     retries: tuple[PageRetry, ...]
     edits: Mapping[str, Edits] = field(default_factory=dict)
     pages: tuple[ShortLines, ...] = ()
+    texts: Texts = NO_TEXTS
 
 
 @dataclass(frozen=True, slots=True)
 class _Published:
     lines: ShortLines | None
     retry: PageRetry | None
+    texts: Texts
 
 
 class Ingest:
@@ -94,7 +97,8 @@ class Ingest:
         }
         retries = tuple(p.retry for p in published if p.retry)
         pages = tuple(p.lines for p in published if p.lines)
-        return Taken(found, (*retries, *waiting), after, pages)
+        texts = total(p.texts for p in published)
+        return Taken(found, (*retries, *waiting), after, pages, texts)
 
     async def remember(
         self, tx: AsyncConnection, feed_id: str, taken: Taken, now: datetime
@@ -155,7 +159,8 @@ class Ingest:
         if page is None:
             page = await self._around.reader.read(sighted.entry.link or "")
         done = await self.publish(self._article(feed, sighted, page, feed_lang), titles)
-        return _Published(done.lines, self._page_retry(feed, done.article, page))
+        retry = self._page_retry(feed, done.article, page)
+        return _Published(done.lines, retry, text_of(done.article))
 
     def _page_retry(self, feed: FeedSpec, article: Article, page: PageResult) -> PageRetry | None:
         due = schedule.page_retry_due(1, article.seen_at, self._policy.first_page_retry)

@@ -7,6 +7,9 @@ from typing import Any
 
 from services.poller import moving
 from services.poller.fetch import UNCONDITIONAL, Validators
+from services.poller.health import vitals
+from services.poller.health.texts import Texts
+from services.poller.health.vitals import NOTHING_KNOWN, Vitals
 from services.poller.identity import published_at
 from services.poller.moving import NOWHERE, Redirects
 from services.poller.news import Since, Sorted
@@ -16,9 +19,6 @@ from services.store.feeds import FeedState
 # Some servers answer 304 for ever: now and then a feed is asked for in full.
 FULL_FETCH_EVERY = timedelta(hours=24)
 _LONGEST_ERROR = 300
-
-FEED_STATES = ("ok", "new", "failing", "gone")
-"""The words of `wirewatch_feeds{state}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class Memory:
     last_error: str | None = None
     redirects: Redirects = NOWHERE
     moved_to: str | None = None  # polled instead of `url`, which the operator wrote
+    vitals: Vitals = NOTHING_KNOWN
 
     @property
     def address(self) -> str:
@@ -89,6 +90,7 @@ def at_address(memory: Memory, url: str, now: datetime) -> Memory:
         last_error=None,
         redirects=NOWHERE,
         moved_to=None,
+        vitals=vitals.at_new_address(memory.vitals),
         # A feed that never answered at the old address has been waited for since then.
         watched_since=now if memory.last_success_at else memory.watched_since,
     )
@@ -96,12 +98,26 @@ def at_address(memory: Memory, url: str, now: datetime) -> Memory:
 
 def answered(memory: Memory, now: datetime) -> Memory:
     """The memory after a good poll."""
-    return replace(memory, last_success_at=now, last_error=None)
+    well = vitals.after_answer(memory.vitals, memory.last_success_at, memory.interval, now)
+    return replace(memory, last_success_at=now, last_error=None, vitals=well)
 
 
-def refused(memory: Memory, why: str) -> Memory:
+def refused(memory: Memory, why: str, now: datetime) -> Memory:
     """The memory after a poll that failed."""
-    return replace(memory, last_error=why[:_LONGEST_ERROR])
+    badly = vitals.after_failure(memory.vitals, now)
+    return replace(memory, last_error=why[:_LONGEST_ERROR], vitals=badly)
+
+
+def read(memory: Memory, found: Sorted, texts: Texts) -> Memory:
+    """The memory after a good poll whose document was taken in, and its texts read."""
+    after = vitals.after_texts(memory.vitals, texts)
+    # What stood there at the first fetch is no news; what a hub has pushed since is, though
+    # this poll has not brought it.
+    newest = max((s.remembered.first_seen_at for s in found.everything), default=None)
+    new = any(not s.edited for s in found.news)
+    if newest is not None and (new or newest > (memory.first_fetched_at or newest)):
+        after = vitals.after_news(after, newest)
+    return memory if after is memory.vitals else replace(memory, vitals=after)
 
 
 def redirected(memory: Memory, target: str | None, now: datetime) -> Memory:
@@ -167,6 +183,7 @@ def from_state(state: FeedState) -> Memory:
         last_error=stored.get("last_error"),
         redirects=_redirects(stored.get("redirects")),
         moved_to=stored.get("moved_to"),
+        vitals=vitals.from_json(stored.get("vitals")),
     )
 
 
@@ -192,6 +209,7 @@ def to_state(memory: Memory, now: datetime) -> FeedState:
             "interval_seconds": _seconds(memory.interval),
             "usual_gap_seconds": _seconds(memory.rhythm.usual_gap),
             "newest_at": _text(memory.rhythm.newest_at),
+            "vitals": vitals.to_json(memory.vitals),
         },
     )
 
@@ -252,7 +270,7 @@ def hastened(memory: Memory, now: datetime, policy: Policy) -> Memory:
 
 
 def feed_state(memory: Memory) -> str:
-    """How a feed fares, in one of the words of FEED_STATES."""
+    """How the polls of a feed end: gone, failing, ok, or new. See also `health.states`."""
     if memory.health.disabled:
         return "gone"
     if memory.health.failures:

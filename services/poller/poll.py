@@ -24,6 +24,7 @@ from services.poller.fetch import (
     NotModified,
     fetch,
 )
+from services.poller.health.states import state_of
 from services.poller.ingest import Ingest, Taken
 from services.poller.memory import Memory
 from services.poller.moving import may_move
@@ -77,6 +78,10 @@ class FeedPoller:
             case _:
                 assert_never(fetched)
 
+    def state_of(self, memory: Memory) -> str:
+        """How a feed fares, in one of the words of `health.states`."""
+        return state_of(memory, self._policy.episodes)
+
     def hastened(self, memory: Memory) -> Memory:
         """The memory of a feed that is to be polled soon."""
         return remembered.hastened(memory, self._around.clock(), self._policy.schedule)
@@ -97,7 +102,7 @@ class FeedPoller:
             )
         since = memory.since(now, self._policy.first_fetch_window)
         taken = await self._ingest.take(feed, parsed, since, now)
-        after = self._after_reading(memory, fetched, taken.found)
+        after = self._after_reading(memory, fetched, taken)
         self._count_gap(feed, memory, taken.found)
         after = self._redirected(feed, after, fetched)
         news = len(taken.found.news) if memory.first_fetched_at is not None else 0
@@ -125,13 +130,13 @@ class FeedPoller:
             self._around.metrics.gaps.inc()
             log.info("feed shows only what was not seen before", feed=feed.id, new=len(found.news))
 
-    def _after_reading(self, memory: Memory, fetched: Fetched, found: Sorted) -> Memory:
-        now = self._around.clock()
+    def _after_reading(self, memory: Memory, fetched: Fetched, taken: Taken) -> Memory:
+        now, found = self._around.clock(), taken.found
         if found.everything:
             rhythm = schedule.rhythm_of(remembered.entry_times(found, now), now)
             memory = replace(memory, rhythm=rhythm)
         return replace(
-            self._answered(memory, fetched, found),
+            remembered.read(self._answered(memory, fetched, found), found, taken.texts),
             validators=fetched.headers.validators,
             body_hash=_body_hash(fetched),
             first_fetched_at=memory.first_fetched_at or now,
@@ -155,7 +160,8 @@ class FeedPoller:
         self, feed: FeedSpec, memory: Memory, outcome: PollOutcome, reason: str, detail: str
     ) -> Memory:
         now = self._around.clock()
-        after = remembered.refused(self._scheduled(memory, outcome, now), f"{reason}: {detail}")
+        after = self._scheduled(memory, outcome, now)
+        after = remembered.refused(after, f"{reason}: {detail}", now)
         after = self._back(feed, after)
         await self._remember(after, None)
         self._around.metrics.polls.labels(reason).inc()

@@ -7,6 +7,7 @@ import aiohttp
 
 from services.bus.port import Bus
 from services.poller.fetch import FetchLimits
+from services.poller.health.episodes import EpisodePolicy
 from services.poller.pages import TextWorkers
 from services.poller.pauses import Pauses
 from services.poller.reading import PageReader
@@ -25,6 +26,7 @@ class PollingPolicy:
     limits: FetchLimits
     first_fetch_window: timedelta
     first_page_retry: timedelta = timedelta(minutes=1)
+    episodes: EpisodePolicy = field(default_factory=EpisodePolicy)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ import structlog
 from services.poller import memory as remembered
 from services.poller.agenda import Agenda, Turn
 from services.poller.following import Following
+from services.poller.health.states import STATES
 from services.poller.memory import Memory
 from services.poller.pauses import Pauses
 from services.poller.poll import FeedPoller
@@ -66,7 +67,7 @@ class PollingWorker:
         self._concurrency = limits.concurrency
         self._share = limits.share
         self._pauses = limits.pauses
-        self._agenda = Agenda(max(2, limits.concurrency // _HOSTS_SHARE))
+        self._agenda = Agenda(max(2, limits.concurrency // _HOSTS_SHARE), poller.state_of)
         self._following = Following(database, self._agenda, limits.share)
         self._records = poller.records
         self._polling: dict[str, asyncio.Task[None]] = {}
@@ -225,7 +226,7 @@ class PollingWorker:
         component.ready()
 
     def _show_states(self) -> None:
-        for state in remembered.FEED_STATES:
+        for state in STATES:
             self._metrics.feeds.labels(state).set(self._agenda.states[state])
 
     def _under_way(self) -> list[asyncio.Task[None]]:

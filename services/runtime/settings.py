@@ -109,6 +109,15 @@ class Settings(BaseSettings):
     first_fetch_window_hours: float = Field(
         1, ge=0, description="a new feed alerts on entries published up to this long before"
     )
+    feed_broken_after_minutes: float = Field(
+        60, gt=0, description="a feed that fails this long is broken, and ops subscribers are told"
+    )
+    feed_silent_after_hours: float = Field(
+        24,
+        gt=0,
+        description="a feed without a new entry for this long is silent, unless it often is; "
+        "see docs/feeds.md",
+    )
     bus_max_backlog_records: int = Field(
         50_000, ge=1, description="polling waits while the matcher is further behind than this"
     )

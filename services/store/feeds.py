@@ -1,7 +1,7 @@
 """The poller's memory: each feed's state, every identity seen, pages to try again."""
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -71,6 +71,24 @@ async def states(tx: AsyncConnection) -> dict[str, FeedState]:
     """All feeds' states by feed id."""
     rows = await tx.execute(select(feed_states))
     return {r.feed_id: FeedState(**r._mapping) for r in rows}
+
+
+async def state_pages(tx: AsyncConnection, size: int) -> AsyncIterator[list[FeedState]]:
+    """All feeds' states, `size` at a time, so that nobody is deaf while he reads them."""
+    last = ""
+    while True:
+        rows = await tx.execute(
+            select(feed_states)
+            .where(feed_states.c.feed_id > last)
+            .order_by(feed_states.c.feed_id)
+            .limit(size)
+        )
+        page = [FeedState(**r._mapping) for r in rows]
+        if page:
+            yield page
+        if len(page) < size:
+            return
+        last = page[-1].feed_id
 
 
 async def state(tx: AsyncConnection, feed_id: str) -> FeedState | None:

@@ -13,7 +13,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.tables import feed_episodes, notices
-from services.store.upsert import insert_into
+from services.store.upsert import insert_into, upsert
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,17 @@ async def end(tx: AsyncConnection, episode: StoredEpisode) -> bool:
         )
     )
     return ended.rowcount == 1
+
+
+async def put(tx: AsyncConnection, episode: StoredEpisode) -> None:
+    """Write an episode down in place of the one that may be there."""
+    row = {name: getattr(episode, name) for name in StoredEpisode.__slots__}
+    await tx.execute(upsert(tx, feed_episodes, [row], key=["feed_id", "kind"]))
+
+
+async def forget_episodes(tx: AsyncConnection, feed_ids: Collection[str]) -> None:
+    """Forget the episodes of feeds that are gone; nothing has ended."""
+    await tx.execute(delete(feed_episodes).where(feed_episodes.c.feed_id.in_(sorted(feed_ids))))
 
 
 async def write(tx: AsyncConnection, notice: StoredNotice) -> None:

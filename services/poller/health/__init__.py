@@ -1,0 +1,1 @@
+"""How the feeds fare: what is remembered of it, and when the operator is told."""
