@@ -38,7 +38,7 @@ def append_feeds(folder: Path, feeds: Sequence[FeedSpec]) -> Path | Said:
         changed = as_yaml(feeds) if text is None else with_feeds(text, feeds)
         if changed is None:
             return _by_hand(path, feeds)
-        _replace(path, changed.encode())
+        _replace(path.resolve(), changed.encode())
     except UnicodeDecodeError:
         return _by_hand(path, feeds)
     except OSError as error:
@@ -49,7 +49,7 @@ def append_feeds(folder: Path, feeds: Sequence[FeedSpec]) -> Path | Said:
 
 def _file_of(folder: Path) -> Path:
     found = [folder / name for name in _NAMES if (folder / name).exists()]
-    return (found[0] if found else folder / _NAMES[0]).resolve()
+    return found[0] if found else folder / _NAMES[0]
 
 
 def _by_hand(path: Path, feeds: Sequence[FeedSpec]) -> Said:
