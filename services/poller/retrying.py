@@ -50,7 +50,16 @@ class PageRetries:
         if retry.attempt == NOT_PUBLISHED and article.text_reason in _NO_PAGE_WANTED:
             await self._ingest.publish(article.model_copy(update={"seen_at": self._around.clock()}))
             return None
+        if retry.attempt != NOT_PUBLISHED and (later := self._after_pause(article.url or "")):
+            return replace(retry, due_at=later)
         return await self._try_page(retry, article)
+
+    def _after_pause(self, url: str) -> datetime | None:
+        """When the page may be asked for; None if it may be now. To wait is no try."""
+        over = self._around.pauses.over_at(url, self._around.clock())
+        return (
+            None if over is None else schedule.first_due(url, self._policy.first_page_retry, over)
+        )
 
     async def _try_page(self, retry: PageRetry, article: Article) -> PageRetry | None:
         page = await self._around.reader.read(article.url or "")

@@ -323,6 +323,15 @@ async def test_a_feed_that_is_gone_for_good_is_polled_no_more(desk: PollingDesk)
     assert (await desk.memory()).health.disabled
 
 
+async def test_a_feed_that_says_not_modified_is_asked_in_full_after_a_day(
+    desk: PollingDesk,
+) -> None:
+    for hours in (0, 1, 23, 25, 26, 48, 50):
+        desk.ahead = hours * HOUR
+        await desk.poll()
+    assert desk.wire.polls() == [False, True, True, False, True, True, False]
+
+
 # Another address
 
 
@@ -366,3 +375,16 @@ async def test_a_wrong_address_that_is_put_right_has_been_watched_since_it_was_a
     desk.feed = desk.feed.model_copy(update={"url": f"{desk.wire.url}/feeds/right"})
     await desk.poll(at_address(await desk.memory(), desk.feed.url, desk.clock()))
     assert await desk.titles() == ["News of meanwhile"]
+
+
+async def test_a_feed_that_has_ended_is_polled_again_at_another_address(desk: PollingDesk) -> None:
+    desk.wire.feed_status = 410
+    for hours in (0, 20, 25):
+        desk.ahead = hours * HOUR
+        await desk.poll()
+    memory = await desk.memory()
+    assert memory.next_due_at is None
+    desk.wire.feed_status = 200
+    memory = at_address(memory, f"{desk.wire.url}/feeds/right", desk.clock())
+    assert memory.next_due_at is not None
+    assert not (await desk.poll(memory)).health.disabled

@@ -139,6 +139,28 @@ async def test_a_page_of_a_paused_host_is_not_asked_for_and_tried_again_later(
     assert len(await desk.identities()) == 2
 
 
+async def test_to_wait_for_the_end_of_a_pause_costs_a_page_none_of_its_tries(
+    desk: PollingDesk,
+) -> None:
+    await desk.watched()
+    desk.wire.publish("ferry", page=500)
+    await desk.poll()
+    (first,) = await desk.retries()
+    desk.wire.edit("ferry", page=200)
+    desk.pauses.asked("127.0.0.1", timedelta(hours=20), desk.clock())
+    desk.ahead = timedelta(hours=3)
+    asked = len(desk.wire.visits)
+    await desk.poller.retry_page(first)
+    (put_off,) = await desk.retries()
+    assert len(desk.wire.visits) == asked
+    assert put_off.attempt == first.attempt
+    assert timedelta(hours=16) < put_off.due_at - desk.clock() < timedelta(hours=20)
+    desk.ahead = timedelta(hours=25)
+    await desk.poller.retry_page(put_off)
+    assert len(await desk.identities()) == 2
+    assert await desk.retries() == []
+
+
 @pytest.mark.parametrize(
     ("status", "retry_after", "pauses"),
     [(429, None, True), (503, "600", True), (503, None, False), (500, "600", False)],
