@@ -35,7 +35,7 @@ def settled(blocks: Iterable[str]) -> tuple[str, ...]:
 
 def _paragraphs(part: str) -> Iterator[str]:
     lines = [line.strip() for line in part.split(BREAK)]
-    if any(map(is_related, lines)):
+    if len(lines) > 1 and any(map(is_related, lines)):
         yield from filter(None, lines)
     elif any(lines):
         yield " ".join(filter(None, lines))

@@ -8,20 +8,17 @@ work would stall the event loop (p99 91 ms) and could not be stopped.
 import asyncio
 import functools
 import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from datetime import timedelta
-from multiprocessing.connection import wait
 from types import TracebackType
 from typing import Self, TypeVar
 
 import structlog
 from pebble import ProcessExpired, ProcessPool
 
+from services.poller import text_process
 from services.poller.extract import (
     Extracted,
     NoText,
@@ -35,11 +32,10 @@ from services.poller.parse import ParsedFeed, ParseFailed, ParseReason, parse_fe
 log = structlog.get_logger()
 _Value = TypeVar("_Value")
 _Extract = Callable[[bytes, str | None, str], Extracted | NoText]
-_GRACE_SECONDS = 2
 _LOOK_SECONDS = 0.5
 _WARM_SECONDS = 60
 _ATTEMPTS = 3
-_SIMPLE_SECONDS = 2.0  # takes 6 ms on 95 % of pages, 0.4 s on hostile ones of 600 kB
+_SIMPLE_SECONDS = 4.0  # takes 6 ms on 95 % of pages, 0.9 s on hostile ones of 600 kB
 _LANGUAGE_CHARACTERS = 3_000
 
 
@@ -82,7 +78,7 @@ class TextWorkers:
     async def start(self) -> None:
         """Start the processes; returns when the first is warm."""
         self._pool = _new_pool(self._workers)
-        await self._attempt(_warm, _WARM_SECONDS)
+        await self._attempt(text_process.warm, _WARM_SECONDS)
 
     async def close(self) -> None:
         """Stop the processes at once; none is left when this returns."""
@@ -144,7 +140,9 @@ class TextWorkers:
     async def _attempt(self, work: Callable[[], _Value], seconds: float) -> _Value:
         pool = await self._living_pool()
         try:
-            scheduled = pool.schedule(functools.partial(_within, seconds, work), timeout=seconds)
+            scheduled = pool.schedule(
+                functools.partial(text_process.within, seconds, work), timeout=seconds
+            )
         except RuntimeError as error:  # it died just now
             raise BrokenProcessPool(str(error)) from error
         future = asyncio.wrap_future(scheduled)
@@ -186,46 +184,9 @@ def _new_pool(workers: int) -> ProcessPool:
     # "spawn": a fork would copy the locks and sockets of the event loop's process, and
     # replacements are started from a thread.
     context = multiprocessing.get_context("spawn")
-    return ProcessPool(max_workers=workers, initializer=_set_up_worker, context=context)
+    return ProcessPool(max_workers=workers, initializer=text_process.set_up, context=context)
 
 
 def _stop(pool: ProcessPool) -> None:
     pool.stop()  # type: ignore[no-untyped-call]
     pool.join()
-
-
-def _set_up_worker() -> None:
-    # The pool's own handler runs only between two bytecodes; the default one ends a
-    # process that is deep inside a C function.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    _warm()
-
-
-def _die_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-
-def _warm() -> None:
-    """Lets every import and lazy table happen before the first document's time runs."""
-    parse_feed(b"<rss version='2.0'><channel><title>-</title></channel></rss>", None, "http://x/")
-    extract_page(b"<html><body><p>-</p></body></html>", None, "http://x/")
-    extract_simply(b"<html><body><p>-</p></body></html>", None, "http://x/")
-    language_of("The language model is loaded with the first sentence that is long enough.")
-
-
-def _within(seconds: float, work: Callable[[], _Value]) -> _Value:
-    """Runs `work`; an alarm ends the process if nobody else did.
-
-    That is the case when the parent was killed while a C function holds the interpreter,
-    so that the thread watching the parent cannot run.
-    """
-    signal.setitimer(signal.ITIMER_REAL, seconds + _GRACE_SECONDS)
-    try:
-        return work()
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)

@@ -7,6 +7,7 @@ those). Pruning first also makes extraction faster.
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from lxml import etree, html
 
@@ -20,17 +21,29 @@ _TAG = re.compile(r"\[\w+\]")  # "[VIDEO]" behind a headline
 _PRUNABLE = BLOCKS - {"body", "h1", "main", "article", "table", "tbody", "thead", "tr"}
 
 
+@dataclass(frozen=True, slots=True)
+class _Links:
+    """The words of every link of a block, and whether a label stands beside them."""
+
+    words: list[list[str]]
+    labelled: bool
+
+
 def prune_related(tree: html.HtmlElement) -> None:
     """Empties the innermost blocks of `tree` that are nothing but a link.
 
     The empty block stays, because it keeps the text before and after it apart.
     """
     for block in _blocks_with_links(tree):
+        links = _only_links(block)
+        if links is None:
+            continue
         label = _label_before(block)
-        if _is_link_only(block, labelled=label is not None):
-            block.clear(keep_tail=True)  # type: ignore[call-arg]  # missing in lxml-stubs
-            if label is not None:
-                label.clear(keep_tail=True)  # type: ignore[call-arg]
+        if label is None and not (links.labelled or _are_headlines(links.words)):
+            continue
+        block.clear(keep_tail=True)  # type: ignore[call-arg]  # missing in lxml-stubs
+        if label is not None:
+            label.clear(keep_tail=True)  # type: ignore[call-arg]
 
 
 def _blocks_with_links(tree: html.HtmlElement) -> Iterable[etree._Element]:
@@ -40,7 +53,7 @@ def _blocks_with_links(tree: html.HtmlElement) -> Iterable[etree._Element]:
 
 def _block_of(link: etree._Element) -> etree._Element | None:
     """The block a link stands in."""
-    return next((above for above in link.iterancestors() if above.tag in BLOCKS), None)
+    return next(link.iterancestors(*BLOCKS), None)
 
 
 def _leads_away(link: etree._Element) -> bool:
@@ -48,16 +61,17 @@ def _leads_away(link: etree._Element) -> bool:
     return bool(target) and not target.startswith("#")
 
 
-def _is_link_only(block: etree._Element, labelled: bool) -> bool:
-    if any(inner.tag in BLOCKS for inner in block.iterdescendants()):
-        return False
-    links = [_text(link).split() for link in block.iter("a") if _leads_away(link)]
-    if not any(links) or max(map(len, links)) > MAX_WORDS:
-        return False
+def _only_links(block: etree._Element) -> _Links | None:
+    """The links of a block in which there is nothing else but perhaps a label."""
+    if next(block.iterdescendants(*BLOCKS), None) is not None:
+        return None
+    words = [_text(link).split() for link in block.iter("a") if _leads_away(link)]
+    if not any(words) or max(map(len, words)) > MAX_WORDS:
+        return None
     outside = _TAG.sub("", " ".join(_outside_links(block).split()))
     if is_label(outside):
-        return True
-    return not any(map(str.isalnum, outside)) and (labelled or _are_headlines(links))
+        return _Links(words, labelled=True)
+    return None if any(map(str.isalnum, outside)) else _Links(words, labelled=False)
 
 
 def _are_headlines(links: list[list[str]]) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,13 @@ from tests.poller.wire import PollingDesk, Wire, polling_desk, running_wire
 @pytest.fixture(scope="module")
 def text_workers() -> Iterator[TextWorkers]:
     """One process that reads feeds and pages, for all tests of a module."""
-    workers = TextWorkers(1)
+    with kept_open(TextWorkers(1)) as workers:
+        yield workers
+
+
+@contextmanager
+def kept_open(workers: TextWorkers) -> Iterator[TextWorkers]:
+    """Workers that outlive the event loop of a test."""
     with ThreadPoolExecutor(1) as beside:  # the event loop that pytest may be keeping
         beside.submit(asyncio.run, workers.start()).result()
         yield workers
