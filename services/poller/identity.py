@@ -39,6 +39,15 @@ SHARED = ""
 
 
 @dataclass(frozen=True, slots=True)
+class Borne:
+    """An entry with all names that it bears, the surest first, and the hash of its text."""
+
+    entry: FeedEntry
+    names: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Named:
     """The names of an entry, the surest first: all that it bears, and those that count.
 
@@ -147,33 +156,28 @@ def text_hash(entry: FeedEntry) -> str:
     return _digest(*(" ".join(part.split()) for part in (entry.title, entry.summary, entry.body)))
 
 
-def distinct(entries: Sequence[FeedEntry]) -> list[FeedEntry]:
-    """The entries without repeats that say the very same."""
-    return list({_by_text(entry): entry for entry in entries}.values())
-
-
-def borne_by(entries: Sequence[FeedEntry]) -> list[tuple[str, ...]]:
-    """All names that each of the entries of one document bears, the surest first."""
+def borne_by(entries: Sequence[FeedEntry]) -> list[Borne]:
+    """The entries of one document with their names, repeats that say the very same left out."""
     one_host = len({host for entry in entries if (host := _host_of(entry.guid))}) < 2
-    return [_names(entry, one_host=one_host) for entry in entries]
+    borne = (_borne(entry, one_host=one_host) for entry in entries)
+    return list({each.names[-1]: each for each in borne}.values())
 
 
-def named(entries: Sequence[FeedEntry], seen: Mapping[str, SeenEntry]) -> list[Named]:
-    """The names of the `distinct` entries of one document, each with one at least that counts.
+def named(document: Sequence[Borne], seen: Mapping[str, SeenEntry]) -> list[Named]:
+    """The names of the entries of one document, each with one at least that counts.
 
     Title and day count only where guid and link are missing or shared; the whole text where
     title and day are, too ("Market wrap" twice a day, in a feed whose links all point home).
     """
-    borne = borne_by(entries)
-    uses = Counter(alias for names in borne for alias in names)
+    uses = Counter(alias for each in document for alias in each.names)
     useless = {alias for alias, count in uses.items() if count > 1}
     useless |= {a for a in uses if a in seen and seen[a].article_id == SHARED}
-    return [_named(names, useless, entry) for names, entry in zip(borne, entries, strict=True)]
+    return [_named(each, useless) for each in document]
 
 
-def _named(names: tuple[str, ...], useless: Collection[str], entry: FeedEntry) -> Named:
-    shared = tuple(alias for alias in names[:-1] if alias in useless)
-    return Named(names, _counting(names, useless), shared, text_hash(entry))
+def _named(entry: Borne, useless: Collection[str]) -> Named:
+    shared = tuple(alias for alias in entry.names[:-1] if alias in useless)
+    return Named(entry.names, _counting(entry.names, useless), shared, entry.text)
 
 
 def _counting(names: Sequence[str], useless: Collection[str]) -> tuple[str, ...]:
@@ -183,8 +187,8 @@ def _counting(names: Sequence[str], useless: Collection[str]) -> tuple[str, ...]
 
 
 def aliases_of(entries: Sequence[FeedEntry]) -> tuple[frozenset[str], ...]:
-    """The names that count of each of the `distinct` entries of a feed's first document."""
-    return tuple(frozenset(each.counting) for each in named(entries, {}))
+    """The names that count of each distinct entry of a feed's first document."""
+    return tuple(frozenset(each.counting) for each in named(borne_by(entries), {}))
 
 
 def published_at(entry: FeedEntry, now: datetime) -> datetime | None:
@@ -205,6 +209,7 @@ def canonical_link(url: str) -> str | None:
         return None
     if not host or parts.scheme not in _DEFAULT_PORTS:
         return None
+    host = f"[{host}]" if ":" in host else host
     authority = host if port in {None, _DEFAULT_PORTS[parts.scheme]} else f"{host}:{port}"
     return urlunsplit(
         (parts.scheme, authority, parts.path or "/", _canonical_query(parts.query), "")
@@ -216,33 +221,23 @@ def _canonical_query(query: str) -> str:
     return urlencode(sorted((k, v) for k, v in pairs if not _TRACKING.fullmatch(k)))
 
 
-def _names(entry: FeedEntry, *, one_host: bool) -> tuple[str, ...]:
-    """All names that an entry bears. The whole text is always there, and tells it from all."""
+def _borne(entry: FeedEntry, *, one_host: bool) -> Borne:
+    """The whole text is always among the names, and tells an entry from all others."""
     link = canonical_link(entry.link) if entry.link else None
+    text = text_hash(entry)
+    when = entry.published or entry.updated
+    day, title = when.date().isoformat() if when else "", " ".join(entry.title.casefold().split())
+    origin = (entry.guid or "", link or "")
     found = {
         "guid": entry.guid,
         # In a feed that gathers many sites, two of them may each have a /?p=12.
         "path": _path_of(entry.guid) if entry.guid and one_host else None,
         "link": link,
-        "entry": _by_title_and_day(entry, link),
+        # A title alone would not do: every day has its "Market wrap".
+        "entry": _digest(*origin, title, day) if title and day else None,
+        "text": _digest(*origin, day, text),
     }
-    named = [f"{kind}:{value}" for kind, value in found.items() if value]
-    return (*named, f"text:{_by_text(entry)}")
-
-
-def _by_title_and_day(entry: FeedEntry, link: str | None) -> str | None:
-    """None where one of them is missing: every day has its "Market wrap"."""
-    title, when = " ".join(entry.title.casefold().split()), entry.published or entry.updated
-    if not title or when is None:
-        return None
-    return _digest(entry.guid or "", link or "", title, when.date().isoformat())
-
-
-def _by_text(entry: FeedEntry) -> str:
-    link = canonical_link(entry.link) if entry.link else None
-    when = entry.published or entry.updated
-    day = when.date().isoformat() if when else ""
-    return _digest(entry.guid or "", link or "", day, text_hash(entry))
+    return Borne(entry, tuple(f"{kind}:{value}" for kind, value in found.items() if value), text)
 
 
 def _host_of(guid: str | None) -> str | None:

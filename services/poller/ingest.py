@@ -24,7 +24,7 @@ from services.poller.articles import NoPageText, PageResult, Sighting, article_o
 from services.poller.finishing import Finished, finish, remember_lines
 from services.poller.guards import ShortLines
 from services.poller.health.texts import NO_TEXTS, Texts, text_of, total
-from services.poller.identity import SHARED
+from services.poller.identity import SHARED, borne_by
 from services.poller.news import Sighted, Since, Sorted, all_aliases, sort_entries
 from services.poller.parse import ParsedFeed
 from services.poller.reidentified import set_reidentified_apart, title_of
@@ -75,9 +75,10 @@ class Ingest:
         Raises BusUnavailableError and DatabaseUnavailableError: then nothing was remembered,
         and taking the document once more does it all again.
         """
+        document = borne_by(parsed.entries)
         async with self._around.database.read() as tx:
-            seen = await feeds.seen(tx, feed.id, all_aliases(parsed.entries))
-            found = sort_entries(feed.id, parsed.entries, seen, since, now)
+            seen = await feeds.seen(tx, feed.id, all_aliases(document))
+            found = sort_entries(feed.id, document, seen, since, now)
             if found.suddenly_new:
                 found = set_reidentified_apart(found, await _past(tx, feed.id, found), now)
             edited = [s.remembered.article_id for s in found.news if s.edited]

@@ -10,14 +10,13 @@ from datetime import datetime, timedelta
 
 from services.poller.identity import (
     SHARED,
+    Borne,
     Edited,
     Known,
     Named,
     New,
     Verdict,
-    borne_by,
     classify,
-    distinct,
     named,
     published_at,
 )
@@ -109,25 +108,25 @@ class Sorted:
 
 def sort_entries(
     feed_id: str,
-    entries: Sequence[FeedEntry],
+    document: Sequence[Borne],
     seen: Mapping[str, SeenEntry],
     since: Since,
     now: datetime,
 ) -> Sorted:
-    """Sort the entries of a feed document by what `seen` says of their aliases."""
+    """Sort the entries of a feed document by what `seen` says of their names."""
     groups: dict[str, list[Sighted]] = {"news": [], "muted": [], "known": []}
-    once = distinct(entries)
-    names = named(once, seen)
-    for entry, name, verdict in zip(once, names, classify(feed_id, names, seen), strict=True):
+    names = named(document, seen)
+    for borne, name, verdict in zip(document, names, classify(feed_id, names, seen), strict=True):
+        entry = borne.entry
         sighted = _sighted(entry, name, verdict, seen, since, now)
         groups[_group(verdict, entry, since, now)].append(sighted)
     news = sorted(groups["news"], key=lambda s: published_at(s.entry, now) or now)
     return Sorted(tuple(news), tuple(groups["muted"]), tuple(groups["known"]))
 
 
-def all_aliases(entries: Sequence[FeedEntry]) -> frozenset[str]:
+def all_aliases(document: Sequence[Borne]) -> frozenset[str]:
     """Every name of every entry, to look up what was seen."""
-    return frozenset().union(*borne_by(distinct(entries)))
+    return frozenset(name for borne in document for name in borne.names)
 
 
 def _sighted(

@@ -10,11 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.feeds import SeenEntry
 from services.store.tables import entry_titles, seen_entries
-from services.store.upsert import upsert
+from services.store.upsert import upsert_each
 
 # Both databases take a limited number of bound values.
 _IN_ONE_STATEMENT = 500
-_ROWS_AT_ONCE = 50
 
 Articles = Mapping[str, SeenEntry]
 """By article id."""
@@ -43,10 +42,9 @@ async def remember_titles(
         for title, article in titles
     }
     ordered = [rows[key] for key in sorted(rows)]  # so that two pollers cannot deadlock
-    key = ("title", "feed_id", "article_id")
-    for start in range(0, len(ordered), _ROWS_AT_ONCE):
-        batch = ordered[start : start + _ROWS_AT_ONCE]
-        await tx.execute(upsert(tx, entry_titles, batch, key, keep=("first_seen_at",)))
+    if ordered:
+        key, keep = ("title", "feed_id", "article_id"), ("first_seen_at",)
+        await tx.execute(upsert_each(tx, entry_titles, ordered[0], key, keep), ordered)
 
 
 async def past_of(

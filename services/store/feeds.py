@@ -14,7 +14,6 @@ from services.store.upsert import upsert, upsert_each
 
 # Both databases take a limited number of bound values.
 _IN_ONE_STATEMENT = 500
-_ROWS_AT_ONCE = 50
 _SHOWN = (seen_entries, entry_titles)
 
 WRITTEN_WITHIN = timedelta(days=1)
@@ -176,10 +175,9 @@ async def remember(
     }
     # Always in the same order, so that two pollers of one feed cannot deadlock.
     ordered = [rows[name] for name in sorted(rows)]
-    key, keep = ("feed_id", "alias"), ("first_seen_at",)
-    for start in range(0, len(ordered), _ROWS_AT_ONCE):
-        batch = ordered[start : start + _ROWS_AT_ONCE]
-        await tx.execute(upsert(tx, seen_entries, batch, key, keep))
+    if ordered:
+        key, keep = ("feed_id", "alias"), ("first_seen_at",)
+        await tx.execute(upsert_each(tx, seen_entries, ordered[0], key, keep), ordered)
 
 
 async def keep_seen(tx: AsyncConnection, feed_id: str, now: datetime) -> None:

@@ -40,12 +40,18 @@ def upsert(
 
 
 def upsert_each(
-    tx: AsyncConnection, table: Table, names: Collection[str], key: Collection[str]
+    tx: AsyncConnection,
+    table: Table,
+    names: Collection[str],
+    key: Collection[str],
+    keep: Collection[str] = (),
 ) -> Insert:
     """The same for rows that are given when it is executed, however many, one by one.
 
     It is prepared once and sent with all rows together.
     """
     statement = insert_into(tx, table)
-    changed = {name: statement.excluded[name] for name in names if name not in key}
+    changed = {
+        name: statement.excluded[name] for name in names if name not in key and name not in keep
+    }
     return statement.on_conflict_do_update(index_elements=list(key), set_=changed)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.poller.identity import borne_by
 from services.poller.news import Since, Sorted, sort_entries
 from services.poller.parse import FeedEntry
 from services.poller.reidentified import set_reidentified_apart, title_of
@@ -52,7 +53,7 @@ class Feed:
         self.titles: dict[str, dict[str, SeenEntry]] = {}
 
     def read(self, entries: Sequence[FeedEntry], now: datetime = NOW) -> Sorted:
-        found = sort_entries("feed", entries, self.seen, WATCHED, now)
+        found = sort_entries("feed", borne_by(entries), self.seen, WATCHED, now)
         found = set_reidentified_apart(found, Past(self.texts, self.titles), now)
         for s in found.everything:
             self.seen.update(dict.fromkeys(s.aliases, s.remembered))
