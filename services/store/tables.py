@@ -99,7 +99,7 @@ feed_states = Table(
     Column("body_hash", String(64), nullable=True),
     Column("first_fetched_at", UtcDateTime, nullable=True),
     Column("next_due_at", UtcDateTime, nullable=False),
-    Column("health", JSON, nullable=False),  # services.poller.schedule.FeedHealth
+    Column("health", JSON, nullable=False),  # services.poller.memory
 )
 
 # The pollers that share the feeds, by their signs of life.

@@ -4,6 +4,8 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.poller.schedule import (
     AskedToWait,
@@ -258,3 +260,46 @@ def test_an_answer_that_lay_in_a_cache_stays_the_same_for_less_time(
 def step(outcome: PollOutcome, health: Health) -> tuple[datetime | None, Health]:
     result: NextPoll = after(outcome, health, POLICY, NOW, 0)
     return result.due_at, result.health
+
+
+# Whatever happens
+
+
+spans = st.timedeltas(timedelta(), timedelta(days=400))
+outcomes = st.one_of(
+    st.builds(
+        Polled, spans, max_age=st.none() | spans, gap=st.booleans(), spread=st.none() | spans
+    ),
+    st.builds(AskedToWait, st.none() | spans),
+    st.sampled_from([SaidGone(), Failed(), CutOff()]),
+)
+
+
+@given(st.lists(st.tuples(outcomes, st.floats(-1, 1), spans), max_size=60))
+def test_a_feed_is_never_polled_in_a_hurry_nor_forgotten(
+    story: list[tuple[PollOutcome, float, timedelta]],
+) -> None:
+    health, now = Health(), NOW
+    for outcome, jitter, meanwhile in story:
+        following = after(outcome, health, POLICY, now, jitter)
+        health = following.health
+        if following.due_at is None:
+            assert outcome == SaidGone()
+            assert health.gone >= 3
+            return
+        waited = following.due_at - now
+        assert 2 * MINUTE * 0.9 <= waited <= _longest_wait(outcome) * 1.1
+        now += min(meanwhile, timedelta(days=2))
+
+
+def _longest_wait(outcome: PollOutcome) -> timedelta:
+    day = timedelta(hours=24)
+    if not isinstance(outcome, Polled):
+        return day
+    return max(day, outcome.interval, outcome.spread or day)
+
+
+@given(st.text(alphabet='max-age=s no,cheto"1234567890;\\\t\n', max_size=60) | st.text())
+def test_no_header_is_too_ugly_to_be_read(header: str) -> None:
+    found = max_age(header, header)
+    assert found is None or found >= timedelta()
