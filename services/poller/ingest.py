@@ -91,6 +91,7 @@ class Ingest:
             for s in found.waiting
         ]
         self._count(feed, found)
+        self._around.metrics.documents_malformed.inc(parsed.bozo)
         after = {
             s.remembered.article_id: edits.published(before.get(s.remembered.article_id), now)
             for s in found.news

@@ -44,6 +44,11 @@ class Metrics:
             ["text", "reason"],
             registry=r,
         )
+        self.documents_malformed = Counter(
+            "wirewatch_feed_documents_malformed_total",
+            "Feed documents that were malformed and read all the same.",
+            registry=r,
+        )
         self.entries_muted = Counter(
             "wirewatch_entries_muted_total",
             "Feed entries remembered without an article, by reason.",
