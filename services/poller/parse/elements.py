@@ -172,6 +172,9 @@ def _read_person(state: Reading, found: Element) -> None:
     names = [child for child in found.tag if state.names.of(child) == "name"]
     if len(names) != 1 or any(len(child) for child in found.tag):
         raise UnusualError("a person without one name")
+    if len(state.record.authors) > state.record.persons:  # its name would replace theirs
+        raise UnusualError("a person after other authors")
+    state.record.persons += 1
     for child in found.tag:
         unbased_attributes(child)
         name = state.names.of(child)

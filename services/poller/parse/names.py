@@ -6,6 +6,8 @@ it knows keeps the document's prefix. What it treats in some way of its own is a
 installed library, so that a new version cannot disagree silently.
 """
 
+from typing import Any
+
 from feedparser.api import StrictFeedParser
 from lxml import etree
 
@@ -92,12 +94,17 @@ def _check(element: etree._Element, prefix: str, uri: str) -> None:
         raise UnusualError(f"the prefix {prefix} stands for something else")
 
 
+def _has_no_namespace(attribute: tuple[Any, Any]) -> bool:
+    return not str(attribute[0]).startswith("{")
+
+
 def attributes(element: etree._Element) -> dict[str, str]:
-    """The attributes of an element, by feedparser's names."""
+    """The attributes of an element, by feedparser's names; those of no namespace prevail."""
     found: dict[str, str] = {}
     if len(element.attrib) > MAX_ATTRIBUTES:
         raise UnusualError(f"more than {MAX_ATTRIBUTES} attributes")
-    for key, value in element.attrib.items():
+    # Sorting keeps the order otherwise: those without a namespace come last.
+    for key, value in sorted(element.attrib.items(), key=_has_no_namespace):
         uri, local = _split(str(key))
         prefix = _PREFIXES.get(uri, "")
         name = f"{prefix}:{local}" if prefix else local

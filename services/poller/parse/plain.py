@@ -48,8 +48,7 @@ def _entry(raw: RawEntry, base: str) -> FeedEntry:
     guid = clean(raw.guid[:_MAX_ADDRESS])
     return FeedEntry(
         guid=guid or None,
-        # A guid that is an address leads to the article where nothing else does.
-        link=_link(raw.link, base) or _link(guid if "://" in guid else "", base),
+        link=_link(_leads_to_article(raw), base),
         title=_title(raw.title),
         summary="" if summary == body else summary,
         body=body,
@@ -58,6 +57,13 @@ def _entry(raw: RawEntry, base: str) -> FeedEntry:
         published=raw.published,
         updated=raw.updated,
     )
+
+
+def _leads_to_article(raw: RawEntry) -> str:
+    """The entry's link, or its guid if that is an address: feedparser takes any for one."""
+    if not raw.link and "://" in raw.guid:
+        return raw.guid
+    return raw.link if raw.link != raw.guid or "/" in raw.link else ""
 
 
 def _title(text: str) -> str:

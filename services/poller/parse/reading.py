@@ -12,6 +12,7 @@ from itertools import islice
 
 from lxml import etree
 
+from services.poller.parse.ampersands import with_plain_ampersands
 from services.poller.parse.document import clean_document, unpacked, what_it_is
 from services.poller.parse.jsonfeed import is_json, read_json
 from services.poller.parse.names import MAX_ATTRIBUTES
@@ -53,19 +54,26 @@ def _parse(body: bytes, content_type: str | None, url: str) -> ParsedFeed | Pars
 def _read(data: bytes) -> tuple[RawFeed | ParseFailed, bool]:
     """The feed in a document, and whether it is well-formed."""
     few = shortened(data) if tag_count(data) > _MAX_TAGS else data
+    cut = few is not data
     if tag_count(few) > _MAX_TAGS:
         return ParseFailed(ParseReason.TOO_COMPLEX, f"more than {_MAX_TAGS:,} elements"), True
     root = well_formed(few)
+    is_well_formed = root is not None
+    if root is None:
+        few = with_plain_ampersands(few)
+        root = well_formed(few)
     if isinstance(root, ParseFailed):
         return root, True
-    if root is None:
-        return read_with_feedparser(shortened(data)), False
-    if found := read_tree(root):
-        return replace(found, truncated=found.truncated or few is not data), True
-    if any(len(element.attrib) > MAX_ATTRIBUTES for element in root.iter()):
+    found = read_tree(root) if root is not None else None
+    if found is None and root is not None and _has_crowded_tag(root):
         detail = f"an element of more than {MAX_ATTRIBUTES} attributes"
         return ParseFailed(ParseReason.TOO_COMPLEX, detail), True
-    return read_with_feedparser(shortened(data)), True
+    found = found or read_with_feedparser(shortened(few))
+    return replace(found, truncated=found.truncated or cut), is_well_formed
+
+
+def _has_crowded_tag(root: etree._Element) -> bool:
+    return any(len(element.attrib) > MAX_ATTRIBUTES for element in root.iter())
 
 
 def tag_count(data: bytes) -> int:
@@ -91,7 +99,8 @@ def shortened(data: bytes) -> bytes:
 def well_formed(document: bytes) -> etree._Element | ParseFailed | None:
     """The tree of a document, None where it is malformed, or why nobody should read it.
 
-    No network, no file, no entity: what a document declares is not followed.
+    No network, no file, no entity: what a document declares is not followed. (Without
+    `collect_ids` the parser would be a little faster, and would load the DTD.)
     """
     parser = etree.XMLParser(
         recover=False,
@@ -101,7 +110,6 @@ def well_formed(document: bytes) -> etree._Element | ParseFailed | None:
         huge_tree=False,
         remove_comments=True,
         remove_pis=True,
-        collect_ids=False,
     )
     try:
         return etree.fromstring(document, parser)
