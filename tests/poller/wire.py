@@ -59,6 +59,10 @@ class Wire:
     entries: list[Entry] = field(default_factory=list)
     feed_status: int = 200
     garbage: bool = False
+    links: str = ""
+    """The feed's Link header, if any."""
+    head: str = ""
+    """Further elements of the channel."""
     retry_after: str | None = None
     redirects: dict[str, str] = field(default_factory=dict)
     """From one path to another."""
@@ -100,7 +104,8 @@ class Wire:
             return web.Response(status=self.feed_status, headers=self._asking_for_time())
         if request.headers.get("If-None-Match") == etag:
             return web.Response(status=304)
-        return web.Response(text=body, content_type="text/xml", headers={"ETag": etag})
+        headers = {"ETag": etag} | ({"Link": self.links} if self.links else {})
+        return web.Response(text=body, content_type="text/xml", headers=headers)
 
     async def answer_page(self, request: web.Request) -> web.Response:
         self.visits.append((request.path, False))
@@ -117,9 +122,12 @@ class Wire:
     def _asking_for_time(self) -> dict[str, str]:
         return {"Retry-After": self.retry_after} if self.retry_after else {}
 
-    def document(self) -> str:
-        items = "".join(self._item(entry) for entry in self.entries)
-        return f"<rss version='2.0'><channel><title>Wire</title>{items}</channel></rss>"
+    def document(self, *slugs: str) -> str:
+        """The feed with these entries, all of them without; a hub may push some of them."""
+        wanted = [entry for entry in self.entries if not slugs or entry.slug in slugs]
+        items = "".join(self._item(entry) for entry in wanted)
+        channel = f"<title>Wire</title>{self.head}{items}"
+        return f"<rss version='2.0'><channel>{channel}</channel></rss>"
 
     def _item(self, entry: Entry) -> str:
         date = f"<pubDate>{format_datetime(entry.published)}</pubDate>" if entry.published else ""

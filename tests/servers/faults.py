@@ -37,6 +37,11 @@ class FaultyDatabase(Database):
         self._after_commit = after_commit
         self._number = 0
 
+    @property
+    def writes(self) -> int:
+        """How many writing transactions there were since `fail`."""
+        return self._number
+
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         self._number += 1

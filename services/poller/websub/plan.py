@@ -87,10 +87,10 @@ class Stop:
 def started(feed_id: str, shown: Shown, names: Names, former: int, now: datetime) -> Subscription:
     """A subscription to what a feed shows.
 
-    A feed that had others before waits the longer the more there were: one that shows
-    another hub with every reply would make us knock at many doors.
+    A feed may move once; one that had several before waits the longer the more there were,
+    or it would make us knock at another door with every reply.
     """
-    due = now + _back_off(former, 0) if former else now
+    due = now + _back_off(former - 1, 0) if former > 1 else now
     return Subscription(
         callback=names.callback,
         feed_id=feed_id,

@@ -200,8 +200,8 @@ def test_a_subscription_never_asked_for_is_changed_in_place_or_dropped() -> None
 
 
 def test_a_feed_that_changes_its_hub_all_the_time_waits_ever_longer() -> None:
-    waits = [new(former=former).next_at - NOW for former in (0, 1, 2, 3, 99)]
-    assert waits == [timedelta(0), MINUTE, 2 * MINUTE, 4 * MINUTE, DAY]
+    waits = [new(former=former).next_at - NOW for former in (0, 1, 2, 3, 4, 99)]
+    assert waits == [timedelta(0), timedelta(0), MINUTE, 2 * MINUTE, 4 * MINUTE, DAY]
 
 
 def test_a_hub_is_told_to_stop_a_few_times_and_then_left() -> None:
