@@ -12,6 +12,7 @@ from typing import assert_never
 
 import structlog
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from schemas.folder import FeedSpec
 from services.poller.websub.counted import PushOutcome
@@ -106,7 +107,7 @@ class Callback:
         try:
             async with asyncio.timeout(self._limits.total.total_seconds()):
                 body = await self._body(request)
-        except TimeoutError:
+        except (TimeoutError, ConnectionError, web.RequestPayloadError, HttpProcessingError):
             return self._refused(PushOutcome.BROKEN_OFF, 408)
         if body is None:
             return self._refused(PushOutcome.TOO_LARGE, 413)

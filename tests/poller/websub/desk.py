@@ -34,7 +34,7 @@ from services.store.database import Database
 from services.store.websub import HubState, Subscription
 from services.store.written import Kind
 from tests.poller.wire import ELSEWHERE, POLICY, Wire
-from tests.servers.faults import FaultyBus, FaultyDatabase
+from tests.servers.faults import CrashedError, FaultyBus, FaultyDatabase
 from tests.servers.hub_double import HubDouble
 from tests.servers.patience import until
 
@@ -102,7 +102,9 @@ class PushDesk:
             yield
         finally:
             stop.set()
-            await asyncio.gather(*running)
+            ends = await asyncio.gather(*running, return_exceptions=True)
+        # A part that crashes is started again elsewhere; here it may do so where a test wants.
+        assert all(isinstance(end, CrashedError | None) for end in ends), ends
 
     async def subscription(self, feed_id: str = "wire") -> Subscription | None:
         async with self.real.read() as tx:
@@ -154,6 +156,19 @@ class PushDesk:
             return self.database.writes >= count
 
         await until(there, f"{count} writes")
+
+    async def until_streak(self, count: int) -> None:
+        """Until so many pushes in a row are counted, and this process knows."""
+
+        async def there() -> bool:
+            found = await self.subscription()
+            return found is not None and found.streak == count and found.poll_at is None
+
+        await until(there, f"{count} pushes in a row")
+        await self.book.refresh(self.real, self.clock() + timedelta(minutes=1))
+
+    async def until_shown(self, state: str, count: int) -> None:
+        await self.until_counted("subscriptions", count, state=state)
 
     async def until_counted(self, name: str, count: float = 1, **labels: str) -> None:
         async def there() -> bool:
