@@ -15,6 +15,7 @@ from services.poller.addresses import NotFetchable, redirect_target, web_address
 from services.poller.fetch import parse_retry_after
 from services.poller.text import clean_title
 from services.poller.websub.plan import LEASE_ASKED, Accepted, AskedToWait, HubAnswer, Refused
+from services.runtime.netguard import refusal_in
 from services.store.websub import HubState, Subscription
 
 _CONNECT = timedelta(seconds=10)
@@ -44,8 +45,7 @@ async def ask(
     except TimeoutError:
         return Refused(f"no complete answer within {_TOTAL.total_seconds():g} s")
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-        return Refused(f"{type(error).__name__}: {cause}")
+        return Refused(_why(error))
 
 
 def callback_url(base: str, callback: str) -> str:
@@ -96,3 +96,11 @@ async def _answer(question: _Question, response: aiohttp.ClientResponse) -> HubA
     reason = clean_title(said) if "text/plain" in response.content_type else ""
     detail = f"answered {response.status}" + (f": {reason}" if reason else "")
     return Refused(detail)
+
+
+def _why(error: Exception) -> str:
+    """Why there was no answer, without the hub's address: it may hold a secret of the feed's."""
+    if not isinstance(error, aiohttp.ClientConnectorError):
+        return type(error).__name__
+    refused = refusal_in(error.os_error)
+    return refused.reason if refused else f"{type(error).__name__}: {error.os_error}"

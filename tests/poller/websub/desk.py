@@ -27,6 +27,7 @@ from services.runtime.health import Health
 from services.runtime.http import Routes, serve_endpoint
 from services.runtime.lifecycle import Part
 from services.runtime.metrics import Metrics
+from services.runtime.netguard import LOOPBACK
 from services.runtime.process import Process
 from services.runtime.settings import Settings
 from services.store import feeds, websub, written
@@ -205,7 +206,7 @@ async def push_desk(
     faulty, faulty_bus = FaultyDatabase(database), FaultyBus(bus)
     async with (
         serve_endpoint("127.0.0.1", 0, metrics, health, _nothing, routes) as url,
-        new_session("wirewatch-test") as session,
+        new_session("wirewatch-test", allowed=LOOPBACK) as session,
         AsyncExitStack() as stack,
     ):
         book = Book(url, metrics, clock)

@@ -292,6 +292,26 @@ async def test_a_hub_that_leads_astray_is_not_followed(
     assert len(desk.hub.asked) <= 4
 
 
+@pytest.mark.parametrize(
+    "hub_url", ["http://10.0.0.1/hub", "http://[::ffff:169.254.169.254]/", "http://0x0a000001/"]
+)
+async def test_a_hub_in_a_private_network_is_not_asked(desk: PushDesk, hub_url: str) -> None:
+    desk.wire.links = f"<{hub_url}>; rel=hub"
+    async with desk.at_work():
+        await desk.until_counted("requests_total", outcome="refused")
+        await desk.until_state(HubState.WANTED)
+
+
+async def test_a_hub_that_leads_into_a_private_network_is_not_followed(desk: PushDesk) -> None:
+    desk.hub.refuse(307, {"Location": "http://10.0.0.1/"})
+    async with desk.at_work():
+        await desk.until_counted("requests_total", outcome="refused")
+        await desk.until_state(HubState.WANTED)
+    found = await desk.subscription()
+    assert found is not None
+    assert "10.0.0.1 is a private address" in (found.detail or "")
+
+
 async def test_a_hub_that_grants_a_second_is_not_asked_every_second(desk: PushDesk) -> None:
     desk.hub.lease_seconds = 1
     async with desk.at_work():
