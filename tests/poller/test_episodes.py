@@ -1,7 +1,7 @@
 """When a feed counts as broken or silent, and when that is over."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -19,6 +19,7 @@ from services.poller.health.episodes import (
     judge,
 )
 from services.poller.health.states import STATES, state_of
+from services.poller.schedule import Health
 from tests.poller.faring import DAY, HOUR, MINUTE, START, Faring
 
 POLICY = EpisodePolicy()
@@ -91,6 +92,13 @@ def test_a_feed_that_nobody_polls_does_not_break() -> None:
     feed.feed.fails_for(30 * MINUTE)
     feed.feed.pass_by(9 * DAY)
     assert feed.look() == []
+
+
+def test_failures_that_are_laid_to_our_network_break_a_feed_as_well() -> None:
+    feed = watched()
+    feed.feed.fails_for(2 * HOUR)
+    feed.feed.memory = replace(feed.feed.memory, health=Health(failures=1))
+    assert feed.look() == ["+broken"]
 
 
 def test_failures_begin_with_the_first() -> None:

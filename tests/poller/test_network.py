@@ -1,11 +1,13 @@
 """When most feeds fail at once it is our network: one notice for all of them."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from services.poller.health.episodes import Episode, EpisodeKind, EpisodePolicy, Open
 from services.poller.health.network import Survey
+from services.poller.schedule import Health
 from tests.poller.faring import HOUR, MINUTE, START, Faring
 
 POLICY = EpisodePolicy()
@@ -37,13 +39,28 @@ def survey(
 
 @pytest.mark.parametrize(
     ("failing", "well_ones", "cut_off"),
-    [(6, 4, True), (5, 5, False), (5, 0, True), (4, 0, False), (1, 0, False), (100, 0, True)],
+    [
+        (6, 4, True),
+        (5, 5, False),
+        (3, 0, True),
+        (2, 1, True),
+        (2, 0, False),
+        (1, 0, False),
+        (100, 0, True),
+    ],
 )
 def test_more_than_half_of_the_feeds_are_cut_off(
     failing: int, well_ones: int, cut_off: bool
 ) -> None:
     feeds = [*(struck() for _ in range(failing)), *(well() for _ in range(well_ones))]
     assert survey(*feeds).is_cut_off is cut_off
+
+
+def test_an_outage_of_ours_that_counts_for_no_feed_is_one_all_the_same() -> None:
+    feeds = [struck() for _ in range(9)]
+    for feed in feeds:  # as `offline` leaves it
+        feed.memory = replace(feed.memory, health=Health(failures=1))
+    assert survey(*feeds).is_cut_off
 
 
 def test_a_single_failure_each_is_no_outage() -> None:

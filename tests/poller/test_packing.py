@@ -33,6 +33,7 @@ FULL = Memory(
     moved_to="https://newer.example/feed",
     rhythm=Rhythm(timedelta(minutes=7), NOW - timedelta(minutes=3)),
     vitals=Vitals(
+        failures=3,
         failing_since=NOW - timedelta(hours=1),
         failed_at=NOW,
         answering_since=NOW - timedelta(hours=2),

@@ -93,6 +93,7 @@ TIMES = st.none() | st.datetimes().map(lambda t: t.replace(tzinfo=START.tzinfo))
 @given(
     st.builds(
         Vitals,
+        failures=st.integers(0, 10**6),
         failing_since=TIMES,
         failed_at=TIMES,
         answering_since=TIMES,

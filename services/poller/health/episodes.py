@@ -98,7 +98,7 @@ def broken_since(
     What counts is the time between its first and its last failure: while nobody polls,
     nothing breaks.
     """
-    failures, failed_at = memory.health.failures, memory.vitals.failed_at
+    failures, failed_at = memory.vitals.failures, memory.vitals.failed_at
     since = failing_since(memory, spared_until)
     if memory.health.disabled:
         return since or memory.vitals.failing_since or memory.last_success_at
@@ -112,7 +112,7 @@ def broken_since(
 def failing_since(memory: Memory, spared_until: datetime | None = None) -> datetime | None:
     """Since when a feed has failed by itself; None if it does not."""
     vitals = memory.vitals
-    if not memory.health.failures or vitals.failing_since is None or vitals.failed_at is None:
+    if vitals.failing_since is None or vitals.failed_at is None:
         return None
     if spared_until is None:
         return vitals.failing_since
@@ -143,6 +143,6 @@ def reason_of(memory: Memory) -> str:
 def _mended_at(memory: Memory, policy: EpisodePolicy) -> datetime | None:
     """When a broken feed began to answer, if it has done so for long enough."""
     since, last = memory.vitals.answering_since, memory.last_success_at
-    if memory.health.failures or since is None or last is None:
+    if since is None or last is None:
         return None
     return since if last - since >= policy.settled_after else None

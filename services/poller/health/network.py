@@ -20,8 +20,7 @@ from services.poller.health.episodes import (
 )
 from services.poller.memory import Memory
 
-_FEW = 5  # feeds: of fewer, each is told by itself
-_FAILURES = 2
+_FEW = 3  # feeds: of fewer, each is told by itself
 _LATELY = timedelta(minutes=30)
 _SPREAD = 2  # times the time to break: failures that began longer ago were something else
 
@@ -86,8 +85,5 @@ class Survey:
         if since < self.now - self.policy.broken_after * _SPREAD:
             return False
         failed_at = memory.vitals.failed_at or since
-        again = memory.health.failures >= _FAILURES
         for_a_while = failed_at - since >= self.policy.settled_after
-        return (again and for_a_while) or broken_since(
-            memory, self.policy, self.spared_until
-        ) is not None
+        return for_a_while or broken_since(memory, self.policy, self.spared_until) is not None

@@ -44,7 +44,7 @@ def of_feed(
         feed_name=spec.name if spec else None,
         host=host_of(memory.url) or None,
         error=memory.last_error if began else None,
-        failures=memory.health.failures,
+        failures=memory.vitals.failures,
         last_success_at=memory.last_success_at,
         next_poll_at=memory.next_due_at,
         usual_gap=usual.total_seconds() if usual is not None else None,

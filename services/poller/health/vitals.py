@@ -21,11 +21,12 @@ _INTERVALS = 2
 class Vitals:
     """How a feed fares.
 
-    `failing_since` and `failed_at` are the first and the last failure of those in a row,
-    `answering_since` the first of the good polls in a row. `unwatched` is the time since
-    `last_new_at` in which nobody looked.
+    `failures` in a row, of which `failing_since` and `failed_at` are the first and the last,
+    count whoever is to blame; `answering_since` is the first of the good polls in a row.
+    `unwatched` is the time since `last_new_at` in which nobody looked.
     """
 
+    failures: int = 0
     failing_since: datetime | None = None
     failed_at: datetime | None = None
     answering_since: datetime | None = None
@@ -48,6 +49,7 @@ def after_answer(
         return vitals
     return replace(
         vitals,
+        failures=0,
         failing_since=None,
         failed_at=None,
         answering_since=vitals.answering_since or now,
@@ -57,8 +59,13 @@ def after_answer(
 
 def after_failure(vitals: Vitals, now: datetime) -> Vitals:
     """The vitals after a poll that failed."""
-    since = vitals.failing_since or now
-    return replace(vitals, failing_since=since, failed_at=now, answering_since=None)
+    return replace(
+        vitals,
+        failures=vitals.failures + 1,
+        failing_since=vitals.failing_since or now,
+        failed_at=now,
+        answering_since=None,
+    )
 
 
 def after_news(vitals: Vitals, seen_at: datetime) -> Vitals:
@@ -78,7 +85,7 @@ def after_texts(vitals: Vitals, new: Texts) -> Vitals:
 
 def at_new_address(vitals: Vitals) -> Vitals:
     """The vitals of a feed whose address has changed: how the old one answered is past."""
-    return replace(vitals, failing_since=None, failed_at=None, answering_since=None)
+    return replace(vitals, failures=0, failing_since=None, failed_at=None, answering_since=None)
 
 
 def quiet_for(vitals: Vitals, last_success_at: datetime | None) -> timedelta | None:
@@ -92,6 +99,8 @@ def to_json(vitals: Vitals) -> Mapping[str, Any]:
     """Vitals as they are stored; what is not known takes no room."""
     times = {name: getattr(vitals, name) for name in _TIMES}
     stored: dict[str, Any] = {n: t.isoformat() for n, t in times.items() if t is not None}
+    if vitals.failures:
+        stored["failures"] = vitals.failures
     if vitals.unwatched:
         stored["unwatched_seconds"] = vitals.unwatched.total_seconds()
     if vitals.gaps != NO_GAPS:
@@ -108,6 +117,7 @@ def from_json(stored: Mapping[str, Any] | None) -> Vitals:
         return NOTHING_KNOWN
     recent, longest, day = stored.get("gaps", ("", "", 0))
     return Vitals(
+        failures=stored.get("failures", 0),
         **{n: datetime.fromisoformat(stored[n]) for n in _TIMES if n in stored},
         unwatched=timedelta(seconds=stored.get("unwatched_seconds", 0)),
         gaps=Gaps(bytes.fromhex(recent), bytes.fromhex(longest), day),
