@@ -153,6 +153,15 @@ async def seen(tx: AsyncConnection, feed_id: str, aliases: Collection[str]) -> d
     return found
 
 
+async def count_seen(tx: AsyncConnection, feed_id: str) -> int:
+    """How many entries of a feed are known."""
+    articles = func.count(seen_entries.c.article_id.distinct())
+    # What several entries share belongs to none, and has no text.
+    of_entries = (seen_entries.c.feed_id == feed_id) & (seen_entries.c.text_hash != "")
+    number: int | None = await tx.scalar(select(articles).where(of_entries))
+    return number or 0
+
+
 async def remember(
     tx: AsyncConnection,
     feed_id: str,

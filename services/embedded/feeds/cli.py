@@ -4,14 +4,26 @@
 and nothing was changed.
 """
 
+import asyncio
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from services.embedded.commands import CANNOT_WORK
+from services.embedded.feeds import status as standing
 from services.embedded.feeds.adding import Wish, add_feed, remove_feed
 from services.embedded.feeds.bringing import export_feeds, import_feeds
-from services.embedded.terminal import DEFAULT_STATE, StateOption, finish, say, settings_in_force
+from services.embedded.terminal import (
+    DEFAULT_STATE,
+    StateOption,
+    finish,
+    refuse,
+    say,
+    settings_in_force,
+    show,
+)
+from services.runtime.clock import utc_now
 
 feeds = typer.Typer(help="Feeds: bring them along, add, look at them.", no_args_is_help=True)
 
@@ -59,3 +71,24 @@ def add(
 def remove(feed_id: str, state: StateOption = DEFAULT_STATE) -> None:
     """Remove a feed that was added by command, without a folder."""
     finish(remove_feed(feed_id, state, settings_in_force()))
+
+
+@feeds.command()
+def status(
+    feed_id: Annotated[
+        str | None, typer.Argument(metavar="ID", help="Everything about this feed.")
+    ] = None,
+    state: StateOption = DEFAULT_STATE,
+    failing: Annotated[
+        bool, typer.Option("--failing", help="Only feeds that do not fare well.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="For machines.")] = False,
+) -> None:
+    """Say how the feeds fare: 0 all can be read, 1 some are broken, silent or gone, 2 unknown."""
+    asked = standing.Asked(feed_id, failing, as_json)
+    try:
+        answer = asyncio.run(standing.status(state, settings_in_force(), asked, utc_now()))
+    except (standing.NoFeedError, *CANNOT_WORK) as error:
+        refuse(str(error))
+    show(answer.lines)
+    raise typer.Exit(0 if answer.well else 1)

@@ -18,8 +18,9 @@ _ENOUGH = 10  # gaps; before that nothing is said
 _YOUNG = timedelta(days=14)  # until two weekends have been seen
 _YOUNG_FACTOR = 4
 _FACTOR = 2
-_PER_DOUBLING = 8  # a byte holds up to 8,000 years, within 4 %
+_PER_DOUBLING = 12  # a byte holds up to four years, within 3 %
 _MINUTE = timedelta(minutes=1)
+_UNITS = ((120, 1), (1440, 10))  # below so many minutes, in these
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +81,7 @@ def _step(gap: timedelta) -> int:
 
 
 def _length(step: int) -> timedelta:
-    return (2 ** (step / _PER_DOUBLING) - 1) * _MINUTE
+    minutes = 2 ** (step / _PER_DOUBLING) - 1
+    # More digits than a byte can know would only look exact.
+    unit = next((unit for limit, unit in _UNITS if minutes < limit), 60)
+    return round(minutes / unit) * unit * _MINUTE
