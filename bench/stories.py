@@ -27,7 +27,7 @@ from schemas.matches import ArticleField, Clause, Hit, RuleMatch
 from schemas.rule import Severity
 from services.notifier.stories.report import Report, report_of
 from services.notifier.stories.shared import is_inside, shared_spans
-from services.notifier.stories.window import Container, Copy, StoryWindow
+from services.notifier.stories.window import Container, Copy, StoryWindow, Verdict
 
 _EDITED = 1_500
 _ROUND_UPS = 400
@@ -122,8 +122,16 @@ def filled(pieces: Iterable[Piece]) -> tuple[StoryWindow, float]:
     start = time.process_time()
     for piece in pieces:
         one = report(piece, piece.body, f"outlet of {piece.name}")
-        window.add(one, piece.name, window.judge(one))
+        put(window, one, piece.name)
     return window, time.process_time() - start
+
+
+def put(window: StoryWindow, one: Report, name: str) -> Verdict:
+    """Judges a report and adds it."""
+    verdict = window.judge(one)
+    story = verdict.story if isinstance(verdict, Copy) else name
+    window.add(one.trace, story, container=isinstance(verdict, Container))
+    return verdict
 
 
 def recall(window: StoryWindow, pieces: Sequence[Piece], others: Sequence[Piece]) -> None:
@@ -159,10 +167,9 @@ def false_positives(pieces: Sequence[Piece], own_outlet: bool) -> None:
     window, found = StoryWindow(), []
     for piece in pieces:
         one = report(piece, piece.body, f"o {piece.name}" if own_outlet else piece.source)
-        verdict = window.judge(one)
+        verdict = put(window, one, piece.name)
         if isinstance(verdict, Copy):
             found.append((piece, by_name[verdict.story]))
-        window.add(one, verdict.story if isinstance(verdict, Copy) else piece.name, verdict)
     wrong = [pair for pair in found if same(*pair) < _SAME]
     pairs = len(pieces) * (len(pieces) - 1) // 2
     who = "every article by an outlet of its own" if own_outlet else "outlets as they were"
@@ -226,7 +233,7 @@ def cost(pieces: Sequence[Piece]) -> None:
     kept = StoryWindow()
     before = tracemalloc.get_traced_memory()[0]
     for one, piece in zip(reports, pieces, strict=True):
-        kept.add(one, piece.name, kept.judge(one))
+        put(kept, one, piece.name)
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     print(f"{grown / len(kept):,.0f} bytes a story in the window ({len(kept):,} stories)")

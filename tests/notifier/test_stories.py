@@ -195,15 +195,15 @@ def test_reports_of_one_event_are_related_and_nothing_more() -> None:
     shuffled = " ".join(sorted(FERRY.split(), key=lambda word: word[::-1]))
     written_apart = report("courier", shuffled)
     assert window.judge(written_apart) == Fresh()
-    assert list(window.related(written_apart)) == [ferry]
-    assert not window.related(report("herald", text("topic of another kind")))
+    assert list(window.related(written_apart.trace)) == [ferry]
+    assert not window.related(report("herald", text("topic of another kind")).trace)
 
 
 def test_what_was_swept_out_is_found_no_more_and_the_rest_still_is() -> None:
     window = StoryWindow()
     place(window, report("gazette", FERRY))
     storm, _ = place(window, report("herald", STORM, timedelta(hours=40)))
-    window.sweep(report("x", MINE, timedelta(hours=80)).seen_at)
+    window.sweep(report("x", MINE, timedelta(hours=80)).trace.seen_at)
     assert len(window) == 1
     assert window.judge(report("courier", FERRY)) == Fresh()
     assert window.judge(report("courier", STORM, timedelta(hours=80))) == Copy(storm)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from services.notifier.stories.words import Hashes
 
 Numbers = npt.NDArray[np.uint32]
+Keys = npt.NDArray[np.uint64] | npt.NDArray[np.uint32]
 # A shingle of more stories than this is boilerplate: it tells nothing.
 BOILERPLATE = 64
 _FRESH = 4_096  # shingles in the dictionary
@@ -35,7 +36,7 @@ class Postings:
     _fresh: dict[int, list[int]] = field(default_factory=dict)
     _fresh_pairs: int = 0
 
-    def add(self, story: int, hashes: Hashes) -> None:
+    def add(self, story: int, hashes: Keys) -> None:
         """These shingles, all new to it, stand in this story."""
         for value in hashes.tolist():
             self._fresh.setdefault(value, []).append(story)
@@ -43,7 +44,7 @@ class Postings:
         if self._fresh_pairs >= _FRESH:
             self._settle()
 
-    def of(self, hashes: Hashes) -> tuple[npt.NDArray[np.intp], Numbers]:
+    def of(self, hashes: Keys) -> tuple[npt.NDArray[np.intp], Numbers]:
         """Pairs of a place in `hashes` and a story that has that shingle, boilerplate left out."""
         places, stories = zip(*self._found(hashes), strict=True)
         place, story = np.concatenate(places), np.concatenate(stories)
@@ -60,7 +61,7 @@ class Postings:
     def __len__(self) -> int:
         return self._fresh_pairs + sum(len(run.hashes) for run in self._runs)
 
-    def _found(self, hashes: Hashes) -> Iterable[tuple[npt.NDArray[np.intp], Numbers]]:
+    def _found(self, hashes: Keys) -> Iterable[tuple[npt.NDArray[np.intp], Numbers]]:
         yield _in_fresh(self._fresh, hashes)
         for run in self._runs:
             yield _in_run(run, hashes)
@@ -91,13 +92,13 @@ def _only(run: _Run, living: npt.NDArray[np.bool_]) -> _Run:
     return _Run(run.hashes[kept], run.stories[kept])
 
 
-def _in_fresh(fresh: dict[int, list[int]], hashes: Hashes) -> tuple[npt.NDArray[np.intp], Numbers]:
+def _in_fresh(fresh: dict[int, list[int]], hashes: Keys) -> tuple[npt.NDArray[np.intp], Numbers]:
     pairs = [(i, s) for i, h in enumerate(hashes.tolist()) for s in fresh.get(h, ())]
     places, stories = zip(*pairs, strict=True) if pairs else ((), ())
     return np.array(places, np.intp), np.array(stories, np.uint32)
 
 
-def _in_run(run: _Run, hashes: Hashes) -> tuple[npt.NDArray[np.intp], Numbers]:
+def _in_run(run: _Run, hashes: Keys) -> tuple[npt.NDArray[np.intp], Numbers]:
     first = np.searchsorted(run.hashes, hashes, "left")
     counts = np.searchsorted(run.hashes, hashes, "right") - first
     places = np.repeat(np.arange(len(hashes)), counts)

@@ -7,51 +7,60 @@ from urllib.parse import urlsplit
 from schemas.article import Article
 from schemas.matches import ArticleField
 from services.notifier.stories.shingles import Shingles, shingles_of
+from services.notifier.stories.terms import Bag, bag_of
 from services.notifier.stories.words import Hashes, numbers_of, title_words, words_of
 
 # Below this many words there is too little text to compare.
-SHORT = 40
+_SHORT = 40
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """`outlet` is who publishes it: the host of its page, else its feed. `text` is the article's
-    `field`, `words` a hash of each of its words."""
+class Trace:
+    """What a report leaves behind, enough to find its copies.
 
-    article_id: str
+    `outlet` is who publishes it: the host of its page, else its feed. A `short` one is told
+    from others by its headline and its address only. `shingles` are hashes, ascending.
+    """
+
     outlet: str
     seen_at: datetime
     title: tuple[str, ...]
     numbers: frozenset[str]
     url: str | None
+    short: bool
+    shingles: Hashes
+    bag: Bag
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A report while it is judged. `text` is the article's `field`, `words` are the hashes of its
+    words, and `shingles` know where in it they stand."""
+
+    trace: Trace
     field: ArticleField
     text: str
     words: Hashes
     shingles: Shingles
 
-    @property
-    def is_short(self) -> bool:
-        """Whether only its headline and its address can tell it from others."""
-        return len(self.words) < SHORT
-
 
 def report_of(article: Article) -> Report:
     """What of an article decides which story it tells."""
-    field = ArticleField.BODY if article.body else ArticleField.SUMMARY
     text = article.body or article.summary
     words = words_of(text)
-    return Report(
-        article_id=article.article_id,
+    shingles = shingles_of(words)
+    trace = Trace(
         outlet=_host(article.url) or article.feed_id,
         seen_at=article.first_seen_at,
         title=title_words(article.title),
         numbers=numbers_of(article.title),
-        url=_page(article.url),
-        field=field,
-        text=text,
-        words=words,
-        shingles=shingles_of(words),
+        url=_page(article.canonical_url or article.url),
+        short=len(words) < _SHORT,
+        shingles=shingles.hashes,
+        bag=bag_of(words),
     )
+    field = ArticleField.BODY if article.body else ArticleField.SUMMARY
+    return Report(trace, field, text, words, shingles)
 
 
 def _host(url: str | None) -> str | None:

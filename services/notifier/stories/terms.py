@@ -1,7 +1,7 @@
 """What a report is about: its telling words, weighed against the other reports of these days.
 
-Two reports of one event, written apart, share few five-word shingles (a containment of .018 in the
-median) but many rare words. A cosine of .25 groups them; it never suppresses anything.
+Two reports of one event, written apart, share few five-word shingles (a containment of .018
+in the median) but many rare words. A cosine of .25 groups them; it suppresses nothing.
 """
 
 from dataclasses import dataclass
@@ -15,15 +15,33 @@ from services.notifier.stories.words import Hashes, words_of
 SAME_EVENT = 0.25
 _KEPT = 48
 _BUCKETS = 1 << 18
-_COMMON = np.sort(words_of(" ".join(sorted(COMMON_WORDS))))
+_MOST = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Bag:
+    """The different words of a text, 32 bits of each hash, ascending, and how often each stands
+    in it, at most 255 times."""
+
+    words: npt.NDArray[np.uint32]
+    counts: npt.NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """The weightiest words of a text, their hashes ascending, as a vector of length 1 at most."""
+    """The weightiest words of a text, ascending, as a vector of length 1 at most."""
 
-    hashes: Hashes
+    words: npt.NDArray[np.uint32]
     weights: npt.NDArray[np.float32]
+
+
+def bag_of(words: Hashes) -> Bag:
+    """The different words of a text."""
+    short, counts = np.unique((words >> np.uint64(32)).astype(np.uint32), return_counts=True)
+    return Bag(short, np.minimum(counts, _MOST).astype(np.uint8))
+
+
+_COMMON = bag_of(words_of(" ".join(sorted(COMMON_WORDS)))).words
 
 
 class Frequencies:
@@ -38,39 +56,34 @@ class Frequencies:
         self._reports = 0.0
         self._half_after = half_after
 
-    def count(self, words: Hashes) -> None:
+    def count(self, bag: Bag) -> None:
         """A report with these words has come."""
-        self._counts[_buckets(np.unique(words))] += 1
+        self._counts[bag.words % _BUCKETS] += 1
         self._reports += 1
         if self._reports > self._half_after:
             self._counts /= 2
             self._reports /= 2
 
-    def rarity(self, hashes: Hashes) -> npt.NDArray[np.float32]:
+    def rarity(self, words: npt.NDArray[np.uint32]) -> npt.NDArray[np.float32]:
         """The inverse document frequency of each word."""
-        rarity = np.log((self._reports + 1) / (self._counts[_buckets(hashes)] + 0.5))
+        rarity = np.log((self._reports + 1) / (self._counts[words % _BUCKETS] + 0.5))
         clipped: npt.NDArray[np.float32] = np.maximum(rarity, 0.0).astype(np.float32)
         return clipped
 
 
-def terms_of(words: Hashes, frequencies: Frequencies) -> Terms:
+def terms_of(bag: Bag, frequencies: Frequencies) -> Terms:
     """The telling words of a text."""
-    hashes, counts = np.unique(words, return_counts=True)
-    rare = ~np.isin(hashes, _COMMON, assume_unique=True)
-    hashes, counts = hashes[rare], counts[rare]
-    weights = (1 + np.log(counts)) * frequencies.rarity(hashes)
+    rare = ~np.isin(bag.words, _COMMON, assume_unique=True)
+    words, counts = bag.words[rare], bag.counts[rare]
+    weights = (1 + np.log(counts.astype(np.float32))) * frequencies.rarity(words)
     norm = float(np.linalg.norm(weights)) or 1.0
     kept = np.sort(np.argsort(-weights, kind="stable")[:_KEPT])
-    return Terms(hashes[kept], (weights[kept] / norm).astype(np.float32))
+    return Terms(words[kept], (weights[kept] / norm).astype(np.float32))
 
 
 def likeness(one: Terms, other: Terms) -> float:
     """The cosine of two texts, as far as their kept words tell: 0 to 1."""
     _, mine, theirs = np.intersect1d(
-        one.hashes, other.hashes, assume_unique=True, return_indices=True
+        one.words, other.words, assume_unique=True, return_indices=True
     )
     return float(one.weights[mine] @ other.weights[theirs])
-
-
-def _buckets(hashes: Hashes) -> npt.NDArray[np.int64]:
-    return (hashes >> np.uint64(40)).astype(np.int64) % _BUCKETS

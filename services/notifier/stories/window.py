@@ -15,12 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from services.notifier.stories.postings import Postings
-from services.notifier.stories.report import Report
+from services.notifier.stories.report import Report, Trace
 from services.notifier.stories.shared import unshared_words
 from services.notifier.stories.terms import (
     SAME_EVENT,
     Frequencies,
     Terms,
+    bag_of,
     likeness,
     terms_of,
 )
@@ -74,7 +75,7 @@ class _Story:
     shingles: int
     container: bool
     terms: Terms
-    outlets: dict[str, list[frozenset[str]]] = field(default_factory=dict)
+    outlets: dict[str, set[frozenset[str]]] = field(default_factory=dict)
     urls: set[str] = field(default_factory=set)
     titles: set[tuple[str, ...]] = field(default_factory=set)
 
@@ -104,10 +105,10 @@ class StoryWindow:
 
     def judge(self, report: Report) -> Verdict:
         """Which story the report tells; changes nothing."""
-        named = self._by_name(report)
+        named = self._by_name(report.trace)
         if named is not None:
             return Copy(self._stories[named].story_id)
-        overlaps = [o for o in self._overlaps(report) if self._is_open(o.number, report)]
+        overlaps = [o for o in self._overlaps(report) if self._is_open(o.number, report.trace)]
         copied = [o for o in overlaps if self._is_copy(o, report)]
         best = max(copied, key=lambda o: (o.hits, -o.number), default=None)
         if best is not None and not self._has_other_news(best, report):
@@ -117,27 +118,27 @@ class StoryWindow:
             return Container([(self._stories[o.number].story_id, o.mask) for o in held])
         return Fresh()
 
-    def related(self, report: Report, but: Collection[str] = ()) -> Sequence[str]:
+    def related(self, trace: Trace, but: Collection[str] = ()) -> Sequence[str]:
         """The stories of the same event, the likest first."""
-        terms = terms_of(report.words, self._frequencies)
-        _, stories = self._terms.of(terms.hashes)
+        terms = terms_of(trace.bag, self._frequencies)
+        _, stories = self._terms.of(terms.words)
         counts = np.bincount(stories)
         candidates = np.flatnonzero(counts >= _SHARED_TERMS)
         candidates = candidates[np.argsort(-counts[candidates], kind="stable")[:_CANDIDATES]]
-        found = sorted(self._like(terms, candidates.tolist(), report), reverse=True)
+        found = sorted(self._like(terms, candidates.tolist(), trace), reverse=True)
         names = [self._stories[number].story_id for _, number in found]
         return [name for name in names if name not in but]
 
-    def add(self, report: Report, story_id: str, verdict: Verdict) -> None:
-        """The report has been placed in this story."""
-        self._frequencies.count(report.words)
+    def add(self, trace: Trace, story_id: str, *, container: bool = False) -> None:
+        """A report has been placed in this story; `container` says that it began it as one."""
+        self._frequencies.count(trace.bag)
         number = self._numbers.get(story_id)
         if number is None:
-            number = self._begin(report, story_id, isinstance(verdict, Container))
+            number = self._begin(trace, story_id, container)
         story = self._stories[number]
-        story.seen_at = max(story.seen_at, report.seen_at)
-        story.outlets.setdefault(report.outlet, []).append(report.numbers)
-        self._index(number, story, report)
+        story.seen_at = max(story.seen_at, trace.seen_at)
+        story.outlets.setdefault(trace.outlet, set()).add(trace.numbers)
+        self._index(number, story, trace)
 
     def sweep(self, now: datetime) -> None:
         """Forget stories that have left the window."""
@@ -153,41 +154,42 @@ class StoryWindow:
             self._shingles.forget(living)
             self._terms.forget(living)
 
-    def _begin(self, report: Report, story_id: str, container: bool) -> int:
+    def _begin(self, trace: Trace, story_id: str, container: bool) -> int:
         number, self._next = self._next, self._next + 1
-        terms = terms_of(report.words, self._frequencies)
-        seen = report.seen_at
+        terms = terms_of(trace.bag, self._frequencies)
+        seen = trace.seen_at
         self._stories[number] = _Story(story_id, seen, seen, 0, container, terms)
         self._numbers[story_id] = number
-        self._terms.add(number, terms.hashes)
+        self._terms.add(number, terms.words)
         return number
 
-    def _index(self, number: int, story: _Story, report: Report) -> None:
-        hashes = report.shingles.hashes
-        places, stories = self._shingles.of(hashes)
-        unknown = np.ones(len(hashes), np.bool_)
+    def _index(self, number: int, story: _Story, trace: Trace) -> None:
+        places, stories = self._shingles.of(trace.shingles)
+        unknown = np.ones(len(trace.shingles), np.bool_)
         unknown[places[stories == number]] = False
-        self._shingles.add(number, hashes[unknown])
+        self._shingles.add(number, trace.shingles[unknown])
         story.shingles += int(unknown.sum())
-        if report.url is not None:
-            story.urls.add(report.url)
-            self._by_url.setdefault(report.url, number)
-        if len(report.title) >= _TITLE_WORDS:
-            story.titles.add(report.title)
-            self._by_title.setdefault(report.title, number)
+        if trace.url is not None:
+            story.urls.add(trace.url)
+            self._by_url.setdefault(trace.url, number)
+        if len(trace.title) >= _TITLE_WORDS:
+            story.titles.add(trace.title)
+            self._by_title.setdefault(trace.title, number)
 
-    def _by_name(self, report: Report) -> int | None:
-        """The story of a report with the same address, or the same headline over a short text."""
-        number = self._by_url.get(report.url or "")
-        if number is not None and self._is_open(number, report) and report.is_short:
+    def _by_name(self, trace: Trace) -> int | None:
+        """The story of a short report: one with the same address or the same headline."""
+        if not trace.short:
+            return None
+        number = self._by_url.get(trace.url or "")
+        if number is not None and self._is_open(number, trace):
             return number
-        number = self._by_title.get(report.title)
-        if report.is_short and number is not None and self._is_open(number, report):
-            return None if report.outlet in self._stories[number].outlets else number
-        return None
+        number = self._by_title.get(trace.title)
+        if number is None or not self._is_open(number, trace):
+            return None
+        return None if trace.outlet in self._stories[number].outlets else number
 
     def _overlaps(self, report: Report) -> Iterator[_Overlap]:
-        if report.is_short:
+        if report.trace.short:
             return
         places, stories = self._shingles.of(report.shingles.hashes)
         counts = np.bincount(stories)
@@ -196,46 +198,46 @@ class StoryWindow:
             mask[places[stories == number]] = True
             yield _Overlap(number, int(counts[number]), mask)
 
-    def _is_open(self, number: int, report: Report) -> bool:
+    def _is_open(self, number: int, trace: Trace) -> bool:
         story = self._stories.get(number)
-        return story is not None and not self._is_over(story, report.seen_at)
+        return story is not None and not self._is_over(story, trace.seen_at)
 
     def _is_over(self, story: _Story, now: datetime) -> bool:
         return now - story.seen_at > WINDOW or now - story.begun_at > LONGEST_STORY
 
     def _is_copy(self, overlap: _Overlap, report: Report) -> bool:
         story = self._stories[overlap.number]
-        least = self._least(story, report)
+        least = self._least(story, report.trace)
         if overlap.hits < least * len(report.shingles):
             return False
         return not story.container or overlap.hits >= least * story.shingles
 
     def _has_other_news(self, overlap: _Overlap, report: Report) -> bool:
         """Whether what the report does not share is about something else: a round-up."""
-        other = terms_of(unshared_words(report, overlap.mask), self._frequencies)
-        if not len(other.hashes):
+        other = terms_of(bag_of(unshared_words(report, overlap.mask)), self._frequencies)
+        if not len(other.words):
             return False
         return likeness(other, self._stories[overlap.number].terms) < _OTHER_NEWS
 
     def _holds(self, overlap: _Overlap, report: Report) -> bool:
         story = self._stories[overlap.number]
-        return overlap.hits >= self._least(story, report) * story.shingles
+        return overlap.hits >= self._least(story, report.trace) * story.shingles
 
-    def _least(self, story: _Story, report: Report) -> float:
+    def _least(self, story: _Story, trace: Trace) -> float:
         """The containment that makes a copy; over 1, which nothing reaches, for a series."""
-        own = story.outlets.get(report.outlet)
+        own = story.outlets.get(trace.outlet)
         if own is not None:
-            return COPIED_BY_ITSELF if report.numbers in own else 2.0
+            return COPIED_BY_ITSELF if trace.numbers in own else 2.0
         # A series that several outlets take over: its headlines differ in their numbers.
         others = [n for numbers in story.outlets.values() for n in numbers]
-        series = report.numbers and all(n and n.isdisjoint(report.numbers) for n in others)
+        series = trace.numbers and all(n and n.isdisjoint(trace.numbers) for n in others)
         return COPIED_BY_ITSELF if series else COPIED
 
     def _like(
-        self, terms: Terms, candidates: Sequence[int], report: Report
+        self, terms: Terms, candidates: Sequence[int], trace: Trace
     ) -> Iterator[tuple[float, int]]:
         for number in candidates:
-            if self._is_open(number, report):
+            if self._is_open(number, trace):
                 like = likeness(terms, self._stories[number].terms)
                 if like >= SAME_EVENT:
                     yield like, number
