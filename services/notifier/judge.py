@@ -4,8 +4,7 @@ Everything it decides is written in one transaction together with the consumed o
 judge that was stopped and overtaken fails there and starts over.
 """
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 
 import structlog
 from pydantic import TypeAdapter
@@ -17,8 +16,9 @@ from schemas.topics import NOTIFIER_GROUP
 from services.bus.port import Record
 from services.notifier.counted import judging_starts_at_zero
 from services.notifier.message import DeliveryIds, compose
-from services.notifier.names import alert_id, delivery_id, story_of
-from services.notifier.policy import addressed, audible, new_matches
+from services.notifier.names import alert_id, delivery_id
+from services.notifier.placing import Placed, Placing
+from services.notifier.policy import addressed, audible, new_matches, told_elsewhere
 from services.runtime.clock import Clock
 from services.runtime.metrics import Metrics
 from services.runtime.wakeup import Wakeup
@@ -41,6 +41,7 @@ class Judge:
         self._clock = clock
         self._wake = wake
         self._consumed: dict[Place, int] = {}
+        self._placing = Placing()
         self._subscriptions: tuple[int, Sequence[SubscriptionSpec]] = (0, ())
         judging_starts_at_zero(metrics)
 
@@ -54,34 +55,45 @@ class Judge:
         place = Place(NOTIFIER_GROUP, record.topic, record.partition)
         # Forgotten first: after a failure, and after being overtaken, the database is asked.
         expected = self._consumed.pop(place, None)
-        async with self._database.write() as tx:
-            if expected is None:
-                expected = await judgements.consumed(tx, place)
-            await judgements.advance(tx, place, expected, record.offset)
-            raised = await self._judge(tx, message)
+        try:
+            async with self._database.write() as tx:
+                if expected is None:
+                    expected = await judgements.consumed(tx, place)
+                await judgements.advance(tx, place, expected, record.offset)
+                placed, raised = await self._judge(tx, message)
+        except BaseException:
+            # Whether the transaction was committed is not known, nor who else has judged.
+            self._placing.forget()
+            raise
         self._consumed[place] = record.offset
+        self._placing.settled(placed)
         self._report(message, raised)
 
-    async def _judge(self, tx: AsyncConnection, message: ArticleMatches) -> list[RuleMatch]:
+    async def _judge(
+        self, tx: AsyncConnection, message: ArticleMatches
+    ) -> tuple[Placed, list[RuleMatch]]:
         now = self._clock()
-        story = await self._story(tx, message, now)
+        placed = await self._placing.place(tx, message.article, message.part, now)
+        story = placed.story_id
         # A record that was judged before is judged again: it raises nothing that was raised,
         # and a replay that a mended or newer rule matches now is no mere repeat.
-        new = new_matches(audible(message), await judgements.raised(tx, story))
-        await judgements.raise_alerts(tx, [_alert(m, story, message) for m in new], now)
+        unraised = new_matches(audible(message), await judgements.raised(tx, story))
+        told = await self._told_elsewhere(tx, placed, unraised)
+        alerts = [_alert(m, story, message, told.get(m.rule_id)) for m in unraised]
+        await judgements.raise_alerts(tx, alerts, now)
+        new = [m for m in unraised if m.rule_id not in told]
         await self._enqueue(tx, message, story, new)
-        return new
+        return placed, new
 
-    async def _story(self, tx: AsyncConnection, message: ArticleMatches, now: datetime) -> str:
-        """The story that this report was placed in before, or is placed in now."""
-        article = message.article
-        identity = (article.article_id, article.revision, message.part)
-        known = await judgements.story_of(tx, *identity)
-        if known is not None:
-            return known
-        story = story_of(article)
-        await judgements.place_in_story(tx, story, identity, now)
-        return story
+    async def _told_elsewhere(
+        self, tx: AsyncConnection, placed: Placed, unraised: Sequence[RuleMatch]
+    ) -> Mapping[str, str]:
+        """Rules that a round-up meets only where it repeats a story that has alerted for them,
+        each with that story."""
+        if placed.report is None or not placed.held or not unraised:
+            return {}
+        raised = {story: await judgements.raised(tx, story) for story in placed.held}
+        return told_elsewhere(unraised, placed.report, placed.held, raised)
 
     async def _enqueue(
         self, tx: AsyncConnection, message: ArticleMatches, story: str, new: Sequence[RuleMatch]
@@ -115,7 +127,7 @@ class Judge:
             )
 
 
-def _alert(match: RuleMatch, story: str, message: ArticleMatches) -> Alert:
+def _alert(match: RuleMatch, story: str, message: ArticleMatches, told_in: str | None) -> Alert:
     return Alert(
         alert_id=alert_id(match.rule_id, story),
         rule_id=match.rule_id,
@@ -124,6 +136,7 @@ def _alert(match: RuleMatch, story: str, message: ArticleMatches) -> Alert:
         severity=match.severity.value,
         article_id=message.article.article_id,
         revision=message.article.revision,
+        told_in=told_in,
     )
 
 

@@ -29,7 +29,10 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A rule and a story; `article_id` and `revision` name the report that raised it."""
+    """A rule and a story; `article_id` and `revision` name the report that raised it.
+
+    `told_in` is the other story whose alert has told of it already, if one has.
+    """
 
     alert_id: str
     rule_id: str
@@ -38,6 +41,7 @@ class Alert:
     severity: str
     article_id: str
     revision: str
+    told_in: str | None = None
 
 
 async def consumed(tx: AsyncConnection, place: Place) -> int:

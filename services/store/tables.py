@@ -272,6 +272,33 @@ story_articles = Table(
     Index(None, "judged_at"),
 )
 
+# A story, and the group of stories that tell of the same event.
+stories = Table(
+    "stories",
+    metadata,
+    Column("story_id", String(32), primary_key=True),
+    Column("group_id", String(32), nullable=False),
+    Column("begun_at", UtcDateTime, nullable=False),
+    Index(None, "group_id"),
+)
+
+# Which story an article tells, whatever its revision, and what finds copies of it.
+story_reports = Table(
+    "story_reports",
+    metadata,
+    Column("article_id", String(32), primary_key=True),
+    Column("story_id", String(32), nullable=False),
+    Column("kind", String(10), nullable=False),  # services.store.stories.ReportKind
+    Column("outlet", String(255), nullable=False),
+    Column("source", Text, nullable=False),  # as the operator calls the feed
+    Column("title", Text, nullable=False),
+    Column("page", Text, nullable=True),  # the address, without scheme
+    Column("seen_at", UtcDateTime, nullable=False),
+    Column("trace", LargeBinary, nullable=True),  # services.notifier.stories.stored
+    Index(None, "story_id"),
+    Index(None, "seen_at"),
+)
+
 alerts = Table(
     "alerts",
     metadata,
@@ -283,6 +310,8 @@ alerts = Table(
     Column("article_id", String(32), nullable=False),
     Column("revision", String(16), nullable=False),
     Column("raised_at", UtcDateTime, nullable=False),
+    # The story whose alert has told of it: a round-up repeats what is known.
+    Column("told_in", String(32), nullable=True),
     UniqueConstraint("rule_id", "story_id"),
     Index(None, "raised_at"),
 )

@@ -22,6 +22,7 @@ from services.store.judgements import Place
 from services.store.tables import alerts, story_articles
 from services.store.written import Kind
 from tests.notifier.alerts import NOW, article
+from tests.notifier.reports import text
 
 PLACE = Place(NOTIFIER_GROUP, "matches", 0)
 
@@ -40,11 +41,22 @@ def met(rule_id: str, *tags: str, severity: Severity = Severity.NORMAL) -> RuleM
 
 
 def record(offset: int, *found: RuleMatch, part: int = 1, **changes: Any) -> Record:
-    """A record of `matches` about the ferry article, with changes."""
+    """A record of `matches` about the ferry article, or about another of that id, with changes."""
+    if "article_id" in changes:
+        changes = of_its_own(changes["article_id"]) | changes
     message = ArticleMatches(
         article=article(**changes), matches=found, matched_at=NOW, part=part, parts=max(part, 1)
     )
     return Record("matches", 0, offset, "a-1", message.encode(), {}, NOW)
+
+
+def of_its_own(article_id: str) -> dict[str, Any]:
+    """What makes an article a story of its own."""
+    return {
+        "title": f"All the news of {article_id} from yesterday",
+        "url": f"https://gazette.example/{article_id}",
+        "body": text(article_id),
+    }
 
 
 async def subscribe(database: Database, **subscriptions: Any) -> None:

@@ -39,7 +39,9 @@ def report(outlet: str, body: str, after: timedelta = timedelta(), **changes: An
 def place(window: StoryWindow, one: Report) -> tuple[str, Verdict]:
     """Put a report where the window says it belongs; its story, and why."""
     verdict = window.judge(one)
-    story = verdict.story if isinstance(verdict, Copy) else f"story {len(window)} of {one.trace.outlet}"
+    story = (
+        verdict.story if isinstance(verdict, Copy) else f"story {len(window)} of {one.trace.outlet}"
+    )
     window.add(one.trace, story, container=isinstance(verdict, Container))
     return story, verdict
 

@@ -6,10 +6,13 @@ from urllib.parse import urlsplit
 
 from schemas.article import Article
 from schemas.matches import ArticleField
+from services.notifier import clean
 from services.notifier.stories.shingles import Shingles, shingles_of
 from services.notifier.stories.terms import Bag, bag_of
 from services.notifier.stories.words import Hashes, numbers_of, title_words, words_of
 
+LONGEST_TITLE = 300
+_LONGEST_PAGE = 2_000
 # Below this many words there is too little text to compare.
 _SHORT = 40
 
@@ -47,13 +50,14 @@ class Report:
 def report_of(article: Article) -> Report:
     """What of an article decides which story it tells."""
     text = article.body or article.summary
+    title = clean.line(article.title, LONGEST_TITLE)
     words = words_of(text)
     shingles = shingles_of(words)
     trace = Trace(
         outlet=_host(article.url) or article.feed_id,
         seen_at=article.first_seen_at,
-        title=title_words(article.title),
-        numbers=numbers_of(article.title),
+        title=title_words(title),
+        numbers=numbers_of(title),
         url=_page(article.canonical_url or article.url),
         short=len(words) < _SHORT,
         shingles=shingles.hashes,
@@ -79,4 +83,5 @@ def _page(url: str | None) -> str | None:
         return None
     if not parts.hostname or not (parts.path.strip("/") or parts.query):
         return None
-    return f"{parts.hostname}{parts.path.rstrip('/')}?{parts.query}"
+    page = clean.piece(f"{parts.hostname}{parts.path.rstrip('/')}?{parts.query}")
+    return page if len(page) <= _LONGEST_PAGE else None

@@ -1,0 +1,228 @@
+"""Copies are told once, round-ups only for what is new in them, also after a restart."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import select
+
+from schemas.matches import ArticleField, Clause, Hit, RuleMatch
+from services.bus.port import Record
+from services.notifier.message import AlertMessage
+from services.notifier.placing import REPORTS_KEPT, Placing
+from services.notifier.stories.stored import packed, unpacked
+from services.notifier.stories.window import LONGEST_STORY
+from services.store import deliveries, stories
+from services.store.database import Database, DatabaseUnavailableError
+from services.store.judgements import OvertakenError
+from services.store.stories import ReportKind, StoredReport
+from services.store.tables import alerts, story_reports
+from tests.notifier.alerts import NOW, article
+from tests.notifier.judging import FailingDatabase, decided, met, new_judge, record, subscribe
+from tests.notifier.reports import report, text
+
+FERRY, STORM, OPERA = text("ferry"), text("storm"), text("opera")
+
+
+def told(offset: int, outlet: str, body: str, *found: RuleMatch, **changes: Any) -> Record:
+    """What an outlet reports, as a record of `matches`."""
+    facts = {
+        "article_id": f"a-{outlet}",
+        "feed_id": outlet,
+        "source": outlet.title(),
+        "title": f"What {outlet} has to say about all of it",
+        "url": f"https://{outlet}.example/{offset}",
+        "body": body,
+    }
+    return record(offset, *found, **facts | changes)
+
+
+def proven(rule_id: str, body: str, words: str) -> RuleMatch:
+    """A match that is proven in the middle of `words`."""
+    start = body.index(words) + len(words) // 2
+    hit = Hit(field=ArticleField.BODY, start=start, end=start + 5)
+    evidence = (Clause(clause=rule_id, hits=(hit,)),)
+    return met(rule_id).model_copy(update={"evidence": evidence})
+
+
+async def messages(database: Database) -> list[list[str]]:
+    """The rules that each message names."""
+    async with database.read() as tx:
+        rows = await deliveries.listed(tx, None, 99)
+    read = [AlertMessage.decode(row.message) for row in rows]
+    return sorted(sorted(rule.rule_id for rule in message.rules) for message in read)
+
+
+async def test_a_copy_by_another_outlet_alerts_nobody(database: Database) -> None:
+    await subscribe(database, ann="all")
+    judge = new_judge(database)
+    await judge.handle(told(0, "gazette", FERRY, met("iran")))
+    await judge.handle(told(1, "courier", FERRY, met("iran")))
+    assert (await decided(database)).told == {("ann", 1): ("iran",)}
+
+
+async def test_a_copy_after_a_restart_alerts_nobody(database: Database) -> None:
+    await subscribe(database, ann="all")
+    await new_judge(database).handle(told(0, "gazette", FERRY, met("iran")))
+    await new_judge(database).handle(told(1, "courier", FERRY[300:], met("iran")))
+    assert (await decided(database)).told == {("ann", 1): ("iran",)}
+
+
+async def test_a_rule_that_only_the_copy_meets_is_told_as_the_storys_next_message(
+    database: Database,
+) -> None:
+    await subscribe(database, ann="all")
+    judge = new_judge(database)
+    await judge.handle(told(0, "gazette", FERRY, met("iran")))
+    await judge.handle(told(1, "courier", FERRY, met("iran"), met("oil")))
+    assert (await decided(database)).told == {("ann", 1): ("iran",), ("ann", 2): ("oil",)}
+
+
+ROUND_UP = "\n\n".join([OPERA, FERRY, STORM])
+
+
+async def test_a_round_up_alerts_only_where_its_evidence_is_new(database: Database) -> None:
+    await subscribe(database, ann="all")
+    judge = new_judge(database)
+    await judge.handle(told(0, "gazette", FERRY, met("ships"), met("mail")))
+    old, new = proven("ships", ROUND_UP, FERRY), proven("mail", ROUND_UP, STORM)
+    unmet = proven("weather", ROUND_UP, FERRY)
+    await judge.handle(told(1, "weekly", ROUND_UP, old, new, unmet))
+    assert await messages(database) == [["mail", "ships"], ["mail", "weather"]]
+
+
+async def test_a_round_up_sent_again_alerts_nobody(database: Database) -> None:
+    await subscribe(database, ann="all")
+    judge = new_judge(database)
+    await judge.handle(told(0, "gazette", FERRY, met("ships")))
+    again = told(1, "weekly", ROUND_UP, proven("ships", ROUND_UP, FERRY))
+    await judge.handle(again)
+    before = await decided(database)
+    await judge.handle(told(2, "weekly", ROUND_UP, proven("ships", ROUND_UP, FERRY)))
+    await new_judge(database).handle(told(3, "weekly", ROUND_UP, proven("ships", ROUND_UP, FERRY)))
+    assert (await decided(database)).told == before.told == {("ann", 1): ("ships",)}
+
+
+async def test_what_a_round_up_did_not_tell_again_names_the_story_that_did(
+    database: Database,
+) -> None:
+    judge = new_judge(database)
+    await judge.handle(told(0, "gazette", FERRY, met("ships")))
+    await judge.handle(told(1, "weekly", ROUND_UP, proven("ships", ROUND_UP, FERRY)))
+    async with database.read() as tx:
+        rows = (await tx.execute(select(alerts.c.story_id, alerts.c.told_in))).all()
+    first = next(row.story_id for row in rows if row.told_in is None)
+    assert [row.told_in for row in rows if row.told_in is not None] == [first]
+
+
+async def test_an_article_whose_commit_failed_is_not_taken_for_its_own_copy(
+    database: Database,
+) -> None:
+    await subscribe(database, ann="all")
+    failing = FailingDatabase(database, DatabaseUnavailableError("away"), 10_000, committed=False)
+    judge = new_judge(failing)
+    await judge.handle(told(0, "gazette", OPERA, met("iran")))
+    failing._left = 5
+    with pytest.raises(DatabaseUnavailableError):
+        await judge.handle(told(1, "courier", FERRY, met("iran")))
+    await judge.handle(told(1, "courier", FERRY, met("iran")))
+    assert len((await decided(database)).alerts) == 2
+
+
+async def test_a_judge_that_was_overtaken_learns_what_the_other_has_placed(
+    database: Database,
+) -> None:
+    await subscribe(database, ann="all")
+    slow, quick = new_judge(database), new_judge(database)
+    await slow.handle(told(0, "gazette", OPERA, met("iran")))
+    await quick.handle(told(1, "herald", FERRY, met("iran")))
+    copy = told(2, "courier", FERRY, met("iran"))
+    with pytest.raises(OvertakenError):
+        await slow.handle(copy)
+    await slow.handle(copy)
+    assert len((await decided(database)).alerts) == 2
+
+
+async def test_an_edited_article_stays_in_its_story_whatever_it_says_now(
+    database: Database,
+) -> None:
+    await subscribe(database, ann="all")
+    judge = new_judge(database)
+    await judge.handle(told(0, "gazette", FERRY, met("iran")))
+    await judge.handle(told(1, "gazette", STORM, met("iran"), revision="r-2"))
+    await judge.handle(told(2, "courier", STORM, met("iran")))
+    assert (await decided(database)).told == {("ann", 1): ("iran",)}
+
+
+async def groups(database: Database) -> dict[str, str]:
+    """The group of each outlet's story."""
+    async with database.read() as tx:
+        rows = await tx.execute(select(story_reports.c.source, story_reports.c.story_id))
+        of_story = {row.source: row.story_id for row in rows}
+        known = await stories.groups_of(tx, of_story.values())
+        return {source: known[story] for source, story in of_story.items()}
+
+
+async def test_reports_of_one_event_are_told_apart_and_kept_in_one_group(
+    database: Database,
+) -> None:
+    await subscribe(database, ann="all")
+    judge = new_judge(database)
+    for number in range(20):
+        await judge.handle(told(number, f"paper{number}", text(f"topic {number}"), met("iran")))
+    await judge.handle(told(20, "gazette", FERRY, met("iran")))
+    written_apart = " ".join(sorted(FERRY.split(), key=lambda word: word[::-1]))
+    await judge.handle(told(21, "courier", written_apart, met("iran")))
+    found = await groups(database)
+    assert found["Gazette"] == found["Courier"]
+    assert len(set(found.values())) == 21
+    assert len((await decided(database)).alerts) == 22
+
+
+async def test_old_traces_and_later_old_reports_are_forgotten(database: Database) -> None:
+    clock = [NOW]
+    judge = new_judge(database)
+    judge._clock = lambda: clock[0]
+    await judge.handle(told(0, "gazette", FERRY, met("iran")))
+    for days, kept in (
+        (2 * LONGEST_STORY.days + 1, {"Gazette": False, "Day15": True}),
+        (REPORTS_KEPT.days + 1, {"Day15": False, "Day46": True}),
+    ):
+        clock[0] = NOW + timedelta(days=days)
+        now = {"first_seen_at": clock[0], "seen_at": clock[0]}
+        await judge.handle(told(days, f"day{days}", text(f"day {days}"), met("iran"), **now))
+        async with database.read() as tx:
+            rows = await tx.execute(select(story_reports.c.source, story_reports.c.trace))
+            assert {row.source: row.trace is not None for row in rows} == kept
+
+
+def stored(trace: bytes | None) -> StoredReport:
+    one = report("gazette", FERRY).trace
+    return StoredReport(
+        "a", "s", ReportKind.FIRST.value, one.outlet, "G", " ".join(one.title), one.url, NOW, trace
+    )
+
+
+def test_a_trace_is_the_same_after_it_was_stored() -> None:
+    one = report("gazette", FERRY).trace
+    again = unpacked(stored(packed(one)))
+    assert again is not None
+    assert again.shingles.tolist() == one.shingles.tolist()
+    assert again.bag.words.tolist() == one.bag.words.tolist()
+    assert again.bag.counts.tolist() == one.bag.counts.tolist()
+    assert (again.outlet, again.title, again.url) == (one.outlet, one.title, one.url)
+
+
+@given(st.one_of(st.none(), st.binary(max_size=40)))
+def test_a_trace_that_is_none_is_passed_over(blob: bytes | None) -> None:
+    assert unpacked(stored(blob)) is None
+
+
+async def test_placing_the_same_report_twice_finds_its_story(database: Database) -> None:
+    placing, one = Placing(), article()
+    async with database.write() as tx:
+        first = await placing.place(tx, one, 1, NOW)
+        again = await placing.place(tx, one, 1, NOW)
+    assert (again.story_id, again.trace) == (first.story_id, None)
