@@ -1,5 +1,6 @@
 """kill -9, outages and a stopped judge in the distributed way: every alert, and no double one."""
 
+import itertools
 import signal
 
 import pytest
@@ -11,11 +12,13 @@ from tests.pipeline.timeline import Timeline
 from tests.pipeline.wirewatch_process import until
 
 __all__ = ["stack", "timeline", "wirewatch"]
+_numbers = itertools.count()
 pytestmark = [pytest.mark.xdist_group("stack"), pytest.mark.slow]
 
 
 async def _publish(timeline: Timeline[Watch], name: str, count: int) -> list[str]:
-    titles = [f"{name} {number:02}" for number in range(count)]
+    # Headlines with numbers of their own: else these would be copies of one story.
+    titles = [f"{name} {next(_numbers):03}" for _ in range(count)]
     for title in titles:
         await timeline.publish("wire", title, [*HIT, title], summary=SUMMARY)
         await timeline.publish("wire", f"Nothing of {title}", [*FILLER, title], summary="None.")

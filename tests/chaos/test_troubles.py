@@ -12,7 +12,7 @@ from schemas.topics import ARTICLES, ARTICLES_DLQ
 from services.bus.port import Outgoing
 from services.bus.sqlite import open_bus
 from tests.notifier.smtp_double import SmtpDouble
-from tests.pipeline.stories import FILLER, HIT, SUMMARY
+from tests.pipeline.stories import FILLER, HIT, MORE, SUMMARY
 from tests.pipeline.timeline import EmbeddedTimeline
 from tests.pipeline.wirewatch_process import until
 
@@ -43,7 +43,7 @@ async def test_a_feed_in_trouble_is_counted_and_read_again_when_it_is_well(
     await timeline.newsroom.afflict_feed("wire", mode)
     await wirewatch.until_metric("wirewatch_polls_total", 1, outcome=outcome)
     assert wirewatch.logged("poll failed", feed="wire", reason=outcome)
-    await timeline.publish("other", "The rest goes on", HIT, summary=SUMMARY)
+    await timeline.publish("other", "The rest goes on", MORE, summary=SUMMARY)
     await timeline.expect("The rest goes on")
     await timeline.publish("wire", "Published in trouble", HIT, summary=SUMMARY)
     await timeline.newsroom.afflict_feed("wire", "ok")
@@ -90,7 +90,7 @@ async def test_a_webhook_that_answers_500_gets_every_alert_in_the_end(
     timeline.slack.answers.extend([500] * 5)
     await timeline.wirewatch.start_ready()
     await timeline.publish("wire", "First", HIT, summary=SUMMARY)
-    await timeline.publish("wire", "Second", [*HIT, "Another paragraph."], summary=SUMMARY)
+    await timeline.publish("wire", "Second", MORE, summary=SUMMARY)
 
     async def both() -> bool:
         return bool(timeline.slack.holding("First")) and bool(timeline.slack.holding("Second"))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.pipeline.stories import FILLER, HIT, REFERENCE, SUMMARY
+from tests.pipeline.stories import FILLER, HIT, MORE, REFERENCE, SUMMARY
 from tests.pipeline.timeline import Timeline
 
 
@@ -57,7 +57,7 @@ class PipelineContract:
         await timeline.publish("wire", "Talks", FILLER, summary="Talks.", slug="talks")
         await timeline.publish("wire", "Troops", HIT, summary=SUMMARY, slug="troops")
         await timeline.expect("Troops")
-        await timeline.newsroom.edit("wire", "talks", summary="Talks and troops.", body=HIT)
+        await timeline.newsroom.edit("wire", "talks", summary="Talks and troops.", body=MORE)
         await timeline.expect("Talks")
         await timeline.newsroom.edit("wire", "troops", summary="Troops, corrected.")
         await timeline.articles_since_start(4)

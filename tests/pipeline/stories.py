@@ -19,3 +19,10 @@ HIT = [
     "A colonel said columns of Iranian ground forces had entered Syria from the east at dawn.",
     FILLER[1],
 ]
+
+MORE = [
+    "Snow kept the passes closed for a third day, and drivers slept in their cabs by the road.",
+    "Iranian ground forces held a parade in a town of eastern Syria, a radio station said.",
+    "The mayor opened the new covered market with a speech about lamps, drains and patience.",
+]
+"""Another story that the reference rule meets."""

@@ -1,7 +1,7 @@
 """The whole way of an article, with the very process a user starts."""
 
 from tests.pipeline.pipeline_contract import PipelineContract
-from tests.pipeline.stories import FILLER, HIT, REFERENCE, SUMMARY
+from tests.pipeline.stories import FILLER, HIT, MORE, REFERENCE, SUMMARY
 from tests.pipeline.timeline import EmbeddedTimeline
 from tests.pipeline.wirewatch_process import until
 
@@ -105,7 +105,7 @@ async def test_a_restart_reads_on_from_its_cache_and_a_broken_one_is_no_hindranc
     await wirewatch.start_ready()
     assert wirewatch.logged("the cache of the rules cannot be read")
     assert not wirewatch.logged("rules remembered")
-    await timeline.publish("wire", "More troops", HIT, summary=SUMMARY)
+    await timeline.publish("wire", "More troops", MORE, summary=SUMMARY)
     await timeline.expect("More troops")
     await timeline.expect_nothing_more()
 

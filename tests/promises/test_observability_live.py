@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from schemas.topics import ARTICLES
 from services.bus.port import Outgoing
 from services.bus.sqlite import open_bus
-from tests.pipeline.stories import FILLER, HIT, SUMMARY
+from tests.pipeline.stories import FILLER, HIT, MORE, SUMMARY
 from tests.pipeline.timeline import Timeline
 from tests.pipeline.wirewatch_process import WirewatchProcess
 from tests.promises.observability import QUERIES, RULES, documented_labels, program
@@ -51,7 +51,7 @@ async def _everything_happens(timeline: Timeline[WirewatchProcess]) -> None:
     await timeline.wirewatch.until_metric("wirewatch_deliveries_total", 1, outcome="gave_up")
     async with open_bus(timeline.wirewatch.state / "bus.sqlite") as bus:
         await bus.send(Outgoing(ARTICLES, "rubbish", b"rubbish"))
-    await timeline.publish("wire", "Told", [*HIT, "Another paragraph."], summary=SUMMARY)
+    await timeline.publish("wire", "Told", MORE, summary=SUMMARY)
     await timeline.expect("Told")
     await timeline.wirewatch.until_metric("wirewatch_dead_letters_total", 1, topic="articles")
 
