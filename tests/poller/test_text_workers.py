@@ -23,7 +23,7 @@ PAGE = b"<html><body><article>%s</article></body></html>" % b"".join(
     for day in range(9)
 )
 # Malformed, so that feedparser reads it; it looks for an address in every part of a long name.
-ENDLESS = FEED.replace(b"</guid>", b"</guid>&nbsp;<author>" + b"a" * 60_000 + b"@</author>")
+ENDLESS = FEED.replace(b"</guid>", b"</guid><un:declared/><author>" + b"a" * 60_000 + b"@</author>")
 URL = "https://wire.example/1"
 
 
