@@ -79,6 +79,12 @@ def test_id_and_name_may_be_given(site: Site, folder: Path) -> None:
     assert set(urls(folder)) == {"old", "coast"}
 
 
+def test_an_address_may_begin_with_feed(site: Site, folder: Path) -> None:
+    site.feed("/rss")
+    done = typed("feeds", "add", f"feed:{site.url}/rss", "--config", folder)
+    assert done.exit_code == 0, done.stderr
+
+
 def test_a_bad_id_is_refused(site: Site, folder: Path) -> None:
     site.feed("/rss")
     done = typed("feeds", "add", f"{site.url}/rss", "--id", "The Coast", "--config", folder)

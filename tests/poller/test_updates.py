@@ -8,6 +8,7 @@ import pytest
 from schemas.article import TextOrigin, TextReason
 from services.bus.port import BusUnavailableError
 from services.poller.edits import AT_ONCE, QUIET_AFTER, published, turn
+from services.poller.memory import at_address
 from services.store import feeds
 from services.store.database import DatabaseUnavailableError
 from services.store.entry_edits import Edits
@@ -260,6 +261,22 @@ async def test_a_window_full_of_news_is_published_and_counted_as_a_gap(desk: Pol
     await desk.poll()
     assert len(await desk.published()) == 13
     assert counted(desk, "feed_gaps") == 1
+
+
+async def test_a_feed_that_moves_and_renames_its_entries_at_once_alerts_nobody(
+    desk: PollingDesk,
+) -> None:
+    for n in range(12):
+        desk.wire.publish(f"old-{n}", minutes_ago=50 + n, title=f"Report {n} from the harbour")
+    await desk.poll()
+    already = len(await desk.published())
+    for n in range(12):
+        desk.wire.edit(f"old-{n}", slug=f"new-{n}")
+    desk.feed = desk.feed.model_copy(update={"url": f"{desk.wire.url}/feeds/moved"})
+    desk.wire.publish("fresh", minutes_ago=-1)
+    await desk.poll(at_address(await desk.memory(), desk.feed.url, desk.clock()))
+    assert [a.title for a in (await desk.published())[already:]] == ["News of fresh"]
+    assert counted(desk, "entries_muted", reason="reidentified") == 12
 
 
 # Memory

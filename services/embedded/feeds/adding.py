@@ -4,6 +4,7 @@ A folder is its feeds' one source: what is added there is written into its feeds
 one the feed is kept in the database, marked as added by command, and no apply removes it.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,7 +64,7 @@ async def add_feed(wish: Wish, config: Path | None, state: Path, settings: Setti
 
 
 def _address(text: str) -> str | Said:
-    url = text.strip()
+    url = re.sub(r"^feed:(?://)?", "", text.strip())  # what some pages put before addresses
     if "://" not in url:
         url = f"https://{url}"
     try:
