@@ -8,7 +8,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -16,14 +16,29 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
+    ValidationInfo,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 
 from schemas.rule import Severity
 
 _MAX_NAME = 80
+# What the poller decides, what belongs to the connection, and what asks for part of a document.
+_HEADERS_OF_OURS = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "keep-alive", "te", "trailer"}
+    | {"upgrade", "expect", "accept-encoding", "range", "if-range", "if-match", "if-none-match"}
+    | {"if-modified-since", "if-unmodified-since"}
+)
+_SECRET_HEADER = re.compile(
+    r"(?:^|[-_])(?:auth|authorization|(?:api|app|auth|access|user)?(?:key|token)|secret"
+    r"|password|signature)$",
+    re.IGNORECASE,
+)
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 
 
@@ -60,6 +75,39 @@ def _check_http_url(value: str) -> str:
     return value
 
 
+def _check_header_name(value: str) -> str:
+    if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,80}", value):
+        raise ValueError("the name of a header is letters, digits and dashes, as in X-Api-Key")
+    if value.lower() in _HEADERS_OF_OURS or value.lower().startswith(("proxy-", "sec-")):
+        raise ValueError(f"the header {value} is the poller's business; leave it out")
+    return value
+
+
+def _check_header_text(value: str) -> str:
+    if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", value):
+        raise ValueError("the value of a header is one line without control characters")
+    return value.strip()
+
+
+def _check_parameter(value: str) -> str:
+    if not value or not value.isprintable() or len(value) > _MAX_NAME:
+        raise ValueError(f"the name of a parameter is 1 to {_MAX_NAME} characters on one line")
+    return value
+
+
+def _text_or_reference(value: object) -> str:
+    return "reference" if isinstance(value, Mapping | SecretRef) else "text"
+
+
+def _check_proxy(value: str) -> str:
+    if "@" in value.partition("://")[2].partition("/")[0]:
+        raise ValueError(
+            "a proxy with a user name is a secret: put its address in a variable and write "
+            "{env: NAME}, or in a file: {file: PATH}"
+        )
+    return _check_http_url(value)
+
+
 def _check_zone(value: str) -> str:
     try:
         ZoneInfo(value)
@@ -82,6 +130,9 @@ Id = Annotated[
 ]
 ListName = Annotated[str, AfterValidator(_check_list_name)]
 HttpUrl = Annotated[str, AfterValidator(_check_http_url)]
+HeaderName = Annotated[str, AfterValidator(_check_header_name)]
+HeaderText = Annotated[str, AfterValidator(_check_header_text)]
+ParameterName = Annotated[str, AfterValidator(_check_parameter)]
 Zone = Annotated[str, AfterValidator(_check_zone)]
 EmailAddress = Annotated[str, AfterValidator(_check_address)]
 
@@ -119,6 +170,18 @@ class SecretRef(Written):
         return self
 
 
+# Told apart by their shape, so that a mistake is told of the one that was meant.
+HeaderValue = Annotated[
+    Annotated[HeaderText, Tag("text")] | Annotated[SecretRef, Tag("reference")],
+    Discriminator(_text_or_reference),
+]
+ProxyAddress = Annotated[
+    Annotated[str, AfterValidator(_check_proxy), Tag("text")]
+    | Annotated[SecretRef, Tag("reference")],
+    Discriminator(_text_or_reference),
+]
+
+
 class BasicAuth(Written):
     """A user name and a password, as HTTP's basic authentication sends them."""
 
@@ -140,19 +203,58 @@ class FeedSpec(Written):
         default="quiet",
         description="whether an entry dated over a week before the feed's last poll alerts",
     )
-    headers: Mapping[str, str | SecretRef] = Field(
+    headers: Mapping[HeaderName, HeaderValue] = Field(
         default={}, description="sent with every request for the feed, to its own host only"
     )
     basic: BasicAuth | None = Field(default=None, description="for the feed's own host only")
     token: SecretRef | None = Field(
         default=None, description="sent as Authorization: Bearer, to the feed's own host only"
     )
-    query: Mapping[str, SecretRef] = Field(
+    query: Mapping[ParameterName, SecretRef] = Field(
         default={}, description="parameters added to the URL, for keys that have to stand there"
     )
-    proxy: HttpUrl | SecretRef | None = Field(
+    proxy: ProxyAddress | None = Field(
         default=None, description="an HTTP proxy for this feed and its articles"
     )
+
+    @field_validator("headers")
+    @classmethod
+    def _headers_are_plain_and_once(
+        cls, headers: Mapping[str, str | SecretRef]
+    ) -> Mapping[str, str | SecretRef]:
+        names = [name.lower() for name in headers]
+        for name in headers:
+            if names.count(name.lower()) > 1:
+                raise ValueError(f"the header {name} stands here twice")
+            if isinstance(headers[name], str) and _SECRET_HEADER.search(name):
+                raise ValueError(
+                    f"the header {name} is a secret: put it in a variable and write "
+                    f"{{{name}: {{env: NAME}}}}, or in a file: {{{name}: {{file: PATH}}}}"
+                )
+        return headers
+
+    @field_validator("basic", "token")
+    @classmethod
+    def _one_authorization(cls, value: object, info: ValidationInfo) -> object:
+        headers = info.data.get("headers") or {}
+        others = [key for key in ("basic",) if key != info.field_name and info.data.get(key)]
+        others += [f"the header {name}" for name in headers if name.lower() == "authorization"]
+        if value is not None and others:
+            raise ValueError(
+                f"only one of basic, token and a header Authorization can be sent; drop {others[0]}"
+            )
+        return value
+
+    @field_validator("query")
+    @classmethod
+    def _parameters_are_new(
+        cls, query: Mapping[str, SecretRef], info: ValidationInfo
+    ) -> Mapping[str, SecretRef]:
+        standing = {name for name, _ in parse_qsl(urlsplit(info.data.get("url", "")).query)}
+        for name in query:
+            if name in standing:
+                raise ValueError(f"the URL already has {name}=; take it out of the URL")
+        return query
 
 
 class RuleTest(Written):

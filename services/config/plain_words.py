@@ -58,7 +58,16 @@ def _relevant(error: ValidationError) -> Iterator[Mapping[str, Any]]:
 
 def _path(loc: tuple[int | str, ...]) -> Path:
     """The place in the file: without the member of a union that pydantic puts into it."""
-    return tuple(part for n, part in enumerate(loc) if not (n == 1 and part == "RuleSelection"))
+    member = {"headers": 2, "proxy": 1}.get(str(loc[0]) if loc else "")
+    return tuple(
+        part
+        for n, part in enumerate(loc)
+        if not (
+            (n == 1 and part == "RuleSelection")
+            or (n == member and part in {"text", "reference", "[key]"})
+            or (n == 2 and part == "[key]")
+        )
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,6 +127,7 @@ def _limits(kind: FetchLimits, settings: Settings, max_bytes: int) -> FetchLimit
     return replace(
         kind,
         max_bytes=max_bytes,
+        allowed=networks(settings.allowed_networks),
         connect=timedelta(seconds=settings.fetch_connect_timeout_seconds),
         total=timedelta(seconds=settings.fetch_timeout_seconds),
     )

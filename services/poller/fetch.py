@@ -6,8 +6,9 @@ business of `schedule`, `parse` and the session (see `session`).
 """
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
@@ -16,8 +17,17 @@ import aiohttp
 from yarl import URL
 
 from services.poller.addresses import NotFetchable, is_encodable, redirect_target, web_address
+from services.poller.credentials import OPEN, Access, origin_of
 from services.poller.session import QueueClock
-from services.runtime.netguard import refusal_in
+from services.runtime.netguard import (
+    NOTHING_PRIVATE,
+    Networks,
+    Refused,
+    host_verdict,
+    opening_a_proxy,
+    refusal_in,
+)
+from services.runtime.redact import shown
 
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _PERMANENT = frozenset((301, 308))
@@ -34,6 +44,8 @@ class FetchLimits:
     # connections. A read time-out alone does not stop a server that drips.
     total: timedelta = timedelta(seconds=30)
     max_redirects: int = 5
+    # Where a proxy may be sent although it is not public; a session judges for itself.
+    allowed: Networks = NOTHING_PRIVATE
     accept: str = "*/*"
 
 
@@ -107,6 +119,7 @@ class FetchReason(StrEnum):
     NOT_FOUND = "not_found"  # 404
     BAD_REDIRECT = "bad_redirect"  # loops, https to http, other schemes
     TLS = "tls"
+    BAD_CREDENTIALS = "bad_credentials"  # a secret is missing, or the proxy refuses its own
     REFUSED_ADDRESS = "refused_address"  # an address of a network that is not public
 
 
@@ -142,21 +155,22 @@ async def fetch(
     now: datetime,
     limits: FetchLimits,
     validators: Validators = UNCONDITIONAL,
+    access: Access = OPEN,
 ) -> FetchResult:
-    """The document at `url`; conditional if there are validators.
+    """The document at `url`; conditional if there are validators, with the feed's `access`.
 
     Waits for one of the host's connections as long as it takes, then at most
     `limits.total`. `now` is what a Retry-After date is measured from.
     """
     try:
         async with asyncio.timeout(limits.total.total_seconds()) as timeout:
-            request = _Request(session, limits, validators, QueueClock(timeout), now)
-            return await _follow(request, url)
+            request = _Request(session, limits, validators, access, QueueClock(timeout), now)
+            return _shown(await _follow(request, url))
     except TimeoutError:
         seconds = limits.total.total_seconds()
         return FetchFailed(FetchReason.TIMED_OUT, f"no complete reply within {seconds:g} s")
     except (aiohttp.ClientError, OSError, UnicodeError) as error:
-        return _no_exchange(error)
+        return _shown(_no_exchange(error))
 
 
 def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
@@ -178,8 +192,17 @@ class _Request:
     session: aiohttp.ClientSession
     limits: FetchLimits
     validators: Validators
+    access: Access
     clock: QueueClock
     now: datetime
+
+    def refusal(self, url: URL) -> FetchFailed | None:
+        """Why `url` is not asked for, as far as its text tells: a proxy opens what we do not."""
+        if self.access.proxy is None:
+            return None
+        judged = host_verdict(url.host or "", self.limits.allowed)
+        reason = FetchReason.REFUSED_ADDRESS
+        return FetchFailed(reason, judged.reason) if isinstance(judged, Refused) else None
 
 
 async def _follow(request: _Request, url: str) -> FetchResult:
@@ -189,10 +212,12 @@ async def _follow(request: _Request, url: str) -> FetchResult:
     moved: URL | None = None
     only_permanent = True
     for _ in range(request.limits.max_redirects + 1):
+        if refused := request.refusal(here):
+            return refused
         async with _get(request, here) as response:
             if response.status not in _REDIRECTS:
                 return await _answer(request, response, moved)
-            target = redirect_target(response.url, response.headers.get("Location", ""))
+            target = _target(request, response)
         if isinstance(target, NotFetchable):
             return FetchFailed(FetchReason.BAD_REDIRECT, target.detail, response.status)
         only_permanent = only_permanent and response.status in _PERMANENT
@@ -202,26 +227,41 @@ async def _follow(request: _Request, url: str) -> FetchResult:
     )
 
 
-def _get(request: _Request, url: URL) -> "aiohttp.client._RequestContextManager":
-    sent = {"Accept": request.limits.accept}
+def _target(request: _Request, response: aiohttp.ClientResponse) -> URL | NotFetchable:
+    target = redirect_target(response.url, response.headers.get("Location", ""))
+    if isinstance(target, NotFetchable) or origin_of(target) == origin_of(response.url):
+        return target
+    if request.access.in_address(str(target)):
+        return NotFetchable("a redirect that would tell the feed's secret to another server")
+    return target
+
+
+@asynccontextmanager
+async def _get(request: _Request, url: URL) -> AsyncIterator[aiohttp.ClientResponse]:
+    access = request.access
+    sent = {"Accept": request.limits.accept, **access.headers_for(url)}
     if request.validators.etag is not None:
         sent["If-None-Match"] = request.validators.etag
     if request.validators.last_modified is not None:
         sent["If-Modified-Since"] = request.validators.last_modified
     timeout = aiohttp.ClientTimeout(total=None, sock_connect=request.limits.connect.total_seconds())
-    return request.session.get(
-        url,
+    asked = request.session.get(
+        access.keyed(url),
         headers=sent,
         timeout=timeout,
         allow_redirects=False,
+        proxy=access.proxy,
         trace_request_ctx=request.clock,
     )
+    with opening_a_proxy() if access.proxy else nullcontext():
+        async with asked as response:
+            yield response
 
 
 async def _answer(
     request: _Request, response: aiohttp.ClientResponse, moved: URL | None
 ) -> FetchResult:
-    headers = _headers(response)
+    headers, access = _headers(response, request.access), request.access
     if response.status == 304 and request.validators != UNCONDITIONAL:
         return NotModified(headers)
     # 203 is a 200 that passed through a proxy; other 2xx carry no whole document.
@@ -232,8 +272,9 @@ async def _answer(
         return FetchFailed(
             FetchReason.TOO_LARGE, f"over {request.limits.max_bytes:,} bytes", response.status
         )
-    final = str(response.url.with_fragment(None))
-    return Fetched(response.status, body, headers, final, str(moved) if moved else None)
+    # Relative links are resolved against it, so it must not bring a secret into them.
+    final = access.address(str(response.url.with_fragment(None))) or str(response.url.origin())
+    return Fetched(response.status, body, headers, final, access.address(str(moved or "")) or None)
 
 
 async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes | None:
@@ -258,12 +299,16 @@ def _refusal(response: aiohttp.ClientResponse, retry_after: timedelta | None) ->
     return FetchFailed(reason, detail, response.status, retry_after, response.url.host)
 
 
-def _headers(response: aiohttp.ClientResponse) -> ReplyHeaders:
+def _headers(response: aiohttp.ClientResponse, access: Access) -> ReplyHeaders:
+    def usable(value: str) -> bool:
+        # Bytes that are not UTF-8 arrive as lone surrogates: they can be neither stored
+        # nor sent back as they were, so such a header counts as absent. So does one that
+        # repeats a secret: it would be stored.
+        return is_encodable(value) and not access.leaks(value)
+
     def text(name: str) -> str | None:
         value = response.headers.get(name)
-        # Bytes that are not UTF-8 arrive as lone surrogates: they can be neither stored
-        # nor sent back as they were, so such a header counts as absent.
-        return value if value is not None and is_encodable(value) else None
+        return value if value is not None and usable(value) else None
 
     return ReplyHeaders(
         etag=text("ETag"),
@@ -272,7 +317,7 @@ def _headers(response: aiohttp.ClientResponse) -> ReplyHeaders:
         retry_after=text("Retry-After"),
         cache_control=text("Cache-Control"),
         age=text("Age"),
-        links=tuple(value for value in response.headers.getall("Link", ()) if is_encodable(value)),
+        links=tuple(value for value in response.headers.getall("Link", ()) if usable(value)),
     )
 
 
@@ -283,11 +328,25 @@ def _no_exchange(error: Exception) -> FetchFailed:
     match error:
         case aiohttp.ClientSSLError() | aiohttp.ServerFingerprintMismatch():
             return FetchFailed(FetchReason.TLS, _describe(error))
+        case aiohttp.ClientHttpProxyError(status=status):
+            wrong = status == 407
+            reason = FetchReason.BAD_CREDENTIALS if wrong else FetchReason.UNREACHABLE
+            return FetchFailed(reason, f"the proxy answered {status}", status)
+        case aiohttp.ClientResponseError(status=status, message=message):
+            # Its own text repeats the address.
+            return FetchFailed(FetchReason.UNREACHABLE, f"no HTTP: {message}"[:300], status)
         case aiohttp.InvalidUrlClientError():
             detail = "a host that is a number; an IPv4 address has four, with dots"
             return FetchFailed(FetchReason.REFUSED_ADDRESS, detail)
         case _:
             return FetchFailed(FetchReason.UNREACHABLE, _describe(error))
+
+
+def _shown(result: FetchResult) -> FetchResult:
+    """A failure in words without secrets: servers and libraries repeat what they were sent."""
+    if not isinstance(result, FetchFailed):
+        return result
+    return replace(result, detail=shown(result.detail))
 
 
 def _describe(error: Exception) -> str:

@@ -21,6 +21,7 @@ from schemas.topics import ARTICLES
 from services.bus.port import Outgoing
 from services.poller import edits, schedule
 from services.poller.articles import NoPageText, PageResult, Sighting, article_of, wants_page
+from services.poller.credentials import access_or_open
 from services.poller.finishing import Finished, finish, remember_lines
 from services.poller.guards import ShortLines
 from services.poller.health.texts import NO_TEXTS, Texts, text_of, total
@@ -28,6 +29,7 @@ from services.poller.identity import SHARED, borne_by
 from services.poller.news import Sighted, Since, Sorted, all_aliases, sort_entries
 from services.poller.parse import ParsedFeed
 from services.poller.reidentified import set_reidentified_apart, title_of
+from services.poller.scrubbing import without_secrets
 from services.poller.surroundings import PollingPolicy, Surroundings
 from services.poller.titles import title_key
 from services.store import entry_edits, entry_titles, feeds
@@ -75,6 +77,7 @@ class Ingest:
         Raises BusUnavailableError and DatabaseUnavailableError: then nothing was remembered,
         and taking the document once more does it all again.
         """
+        parsed = self._without_secrets(feed, parsed)
         document = borne_by(parsed.entries)
         async with self._around.database.read() as tx:
             seen = await feeds.seen(tx, feed.id, all_aliases(document))
@@ -101,6 +104,12 @@ class Ingest:
         pages = tuple(p.lines for p in published if p.lines)
         texts = total(p.texts for p in published)
         return Taken(found, (*retries, *waiting), after, pages, texts)
+
+    def _without_secrets(self, feed: FeedSpec, parsed: ParsedFeed) -> ParsedFeed:
+        clean = without_secrets(parsed, access_or_open(feed, self._around.env))
+        if clean is not parsed:
+            log.warning("feed repeats its secrets; they are not published", feed=feed.id)
+        return clean
 
     async def remember(
         self, tx: AsyncConnection, feed_id: str, taken: Taken, now: datetime
@@ -159,7 +168,8 @@ class Ingest:
     ) -> _Published:
         page: PageResult | None = wants_page(feed.full_text, sighted.entry)
         if page is None:
-            page = await self._around.reader.read(sighted.entry.link or "")
+            access = access_or_open(feed, self._around.env)
+            page = await self._around.reader.read(sighted.entry.link or "", access)
         done = await self.publish(self._article(feed, sighted, page, feed_lang), titles)
         retry = self._page_retry(feed, done.article, page)
         return _Published(done.lines, retry, text_of(done.article))

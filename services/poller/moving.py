@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from schemas.folder import FeedSpec
+from services.poller.credentials import is_private
 
 DAYS_TO_MOVE = 3
 # At the new address, before the old one is tried again.
@@ -46,4 +47,4 @@ def seen(before: Redirects, target: str | None, today: date) -> Redirects:
 
 def may_move(feed: FeedSpec) -> bool:
     """Whether a target may be remembered: those of private feeds may repeat a secret."""
-    return not (feed.headers or feed.basic or feed.token or feed.query)
+    return not is_private(feed)

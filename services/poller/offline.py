@@ -10,6 +10,7 @@ from services.poller.fetch import FetchReason
 SILENT_HOSTS = 3
 # TLS: a network that wants a login answers for everybody, with a certificate of its own.
 _NOT_REACHED = frozenset({FetchReason.UNREACHABLE, FetchReason.TIMED_OUT, FetchReason.TLS})
+_NOT_ASKED = frozenset({FetchReason.BAD_CREDENTIALS, FetchReason.REFUSED_ADDRESS})
 
 
 class Offline:
@@ -25,6 +26,8 @@ class Offline:
 
     def failed(self, reason: FetchReason, host: str, was_well: bool) -> bool:
         """A poll failed; whether our network is to blame."""
+        if reason in _NOT_ASKED:
+            return self.is_likely
         if reason not in _NOT_REACHED:
             self.answered()
         elif was_well and not self.is_likely:

@@ -16,6 +16,7 @@ from schemas.folder import FeedSpec
 from services.poller import memory as remembered
 from services.poller import schedule
 from services.poller.addresses import host_of
+from services.poller.credentials import access_of
 from services.poller.fetch import (
     Fetched,
     FetchFailed,
@@ -37,6 +38,8 @@ from services.poller.schedule import PollOutcome
 from services.poller.surroundings import PollingPolicy, Surroundings
 from services.poller.websub.links import DocumentLinks, Reply, Shown, shown
 from services.poller.websub.port import ReadPoll
+from services.runtime.redact import shown as without_secrets
+from services.runtime.secrets import MissingSecret
 from services.store.feeds import PageRetry
 
 log = structlog.get_logger()
@@ -61,9 +64,7 @@ class FeedPoller:
         next poll does it all again.
         """
         now = self._around.clock()
-        fetched = await fetch(
-            self._around.session, memory.address, now, self._policy.limits, memory.to_send(now)
-        )
+        fetched = await self._fetch(feed, memory, now)
         if not isinstance(fetched, FetchFailed):
             self._offline.answered()
         match fetched:
@@ -82,13 +83,20 @@ class FeedPoller:
         """How a feed fares, in one of the words of `health.states`."""
         return state_of(memory, self._policy.episodes)
 
+    async def _fetch(self, feed: FeedSpec, memory: Memory, now: datetime) -> FetchResult:
+        access = access_of(feed, self._around.env)
+        if isinstance(access, MissingSecret):
+            return FetchFailed(FetchReason.BAD_CREDENTIALS, access.problem)
+        session, limits = self._around.session, self._policy.limits
+        return await fetch(session, memory.address, now, limits, memory.to_send(now), access)
+
     def hastened(self, memory: Memory) -> Memory:
         """The memory of a feed that is to be polled soon."""
         return remembered.hastened(memory, self._around.clock(), self._policy.schedule)
 
-    async def retry_page(self, retry: PageRetry) -> None:
+    async def retry_page(self, feed: FeedSpec, retry: PageRetry) -> None:
         """Try a page again whose article has its summary only; when it raises, it stays due."""
-        await self._retries.retry(retry)
+        await self._retries.retry(feed, retry)
 
     async def _read(
         self, feed: FeedSpec, memory: Memory, fetched: Fetched, now: datetime
@@ -98,7 +106,11 @@ class FeedPoller:
         )
         if isinstance(parsed, ParseFailed):
             return await self._failed(
-                feed, memory, schedule.Failed(), parsed.reason.value, parsed.detail
+                feed,
+                memory,
+                schedule.Failed(),
+                parsed.reason.value,
+                without_secrets(parsed.detail),
             )
         since = memory.since(now, self._policy.first_fetch_window)
         taken = await self._ingest.take(feed, parsed, since, now)

@@ -7,6 +7,7 @@ import aiohttp
 
 from schemas.article import TextReason
 from services.poller.articles import NoPageText, PageResult, PageText
+from services.poller.credentials import OPEN, Access
 from services.poller.extract import Extracted, NoText
 from services.poller.fetch import (
     Fetched,
@@ -19,6 +20,7 @@ from services.poller.fetch import (
 from services.poller.pages import TextWorkers
 from services.poller.pauses import Pauses
 from services.poller.robots import Disallowed, Robots, Unknown
+from services.poller.scrubbing import page_without_secrets
 from services.poller.walls import is_consent_page
 from services.runtime.clock import Clock
 from services.runtime.metrics import Metrics
@@ -32,6 +34,7 @@ _REASONS = {
     FetchReason.RATE_LIMITED: TextReason.HTTP_ERROR,
     FetchReason.BAD_REDIRECT: TextReason.HTTP_ERROR,
     FetchReason.REFUSED_ADDRESS: TextReason.REFUSED_ADDRESS,
+    FetchReason.BAD_CREDENTIALS: TextReason.FORBIDDEN,
     FetchReason.FORBIDDEN: TextReason.FORBIDDEN,
     FetchReason.NOT_FOUND: TextReason.NOT_FOUND,
     FetchReason.GONE: TextReason.NOT_FOUND,
@@ -59,26 +62,29 @@ class PageReader:
         self._pauses = pauses or Pauses()
         self._robots = Robots(session, limits, clock)
 
-    async def read(self, url: str) -> PageResult:
-        """The text of the article at `url`; never raises for what a server does."""
-        result = await self._read(url)
+    async def read(self, url: str, access: Access = OPEN) -> PageResult:
+        """The text of the article at `url`; never raises for what a server does.
+
+        `access` is that of the article's feed: pages of the feed's own server may need it.
+        """
+        result = page_without_secrets(await self._read(url, access.of_pages()), access)
         outcome = TextReason.PAGE if isinstance(result, PageText) else result.reason
         self._metrics.pages.labels(outcome.value).inc()
         return result
 
-    async def _read(self, url: str) -> PageResult:
+    async def _read(self, url: str, access: Access) -> PageResult:
         now = self._clock()
         if self._pauses.over_at(url, now) is not None:
             return NoPageText(TextReason.HTTP_ERROR)  # as if asked, and refused once more
-        if (refused := await self._refused(url)) is not None:
+        if (refused := await self._refused(url, access)) is not None:
             return refused
-        fetched = await fetch(self._session, url, now, self._limits)
+        fetched = await fetch(self._session, url, now, self._limits, access=access)
         match fetched:
             case Fetched(final_url=final) if is_consent_page(url, final):
                 return NoPageText(TextReason.NO_TEXT)
             case Fetched(final_url=final):
                 # Where a redirect led, it may not be allowed though the link was.
-                return await self._refused(final) or await self._extract(fetched)
+                return await self._refused(final, access) or await self._extract(fetched)
             case FetchFailed(reason):
                 self._pause_host(fetched, now)
                 return NoPageText(_REASONS[reason])
@@ -87,8 +93,8 @@ class PageReader:
             case _:
                 assert_never(fetched)
 
-    async def _refused(self, url: str) -> NoPageText | None:
-        match await self._robots.refusal(url):
+    async def _refused(self, url: str, access: Access) -> NoPageText | None:
+        match await self._robots.refusal(url, access):
             case None:
                 return None
             case Disallowed():

@@ -11,9 +11,11 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.article import Article, TextOrigin, TextReason
+from schemas.folder import FeedSpec
 from schemas.message import MalformedMessageError
 from services.poller import edits, schedule
-from services.poller.articles import NoPageText, PageText, with_page
+from services.poller.articles import NoPageText, PageResult, PageText, with_page
+from services.poller.credentials import access_or_open
 from services.poller.ingest import Ingest
 from services.poller.surroundings import PollingPolicy, Surroundings
 from services.store import entry_edits, feeds
@@ -30,9 +32,9 @@ class PageRetries:
         self._policy = policy
         self._ingest = ingest
 
-    async def retry(self, retry: PageRetry) -> None:
+    async def retry(self, feed: FeedSpec, retry: PageRetry) -> None:
         """Try a page again, or publish a revision that waited; when it raises, it stays due."""
-        following = await self._try(retry)
+        following = await self._try(feed, retry)
         async with self._around.database.write() as tx:
             # A poll may have found a newer revision meanwhile, with a retry of its own.
             if await feeds.finish_retry(tx, retry) and following is not None:
@@ -40,7 +42,7 @@ class PageRetries:
             if retry.attempt == NOT_PUBLISHED:
                 await _count_edit(tx, retry, self._around.clock())
 
-    async def _try(self, retry: PageRetry) -> PageRetry | None:
+    async def _try(self, feed: FeedSpec, retry: PageRetry) -> PageRetry | None:
         """Publish what there is to publish; the retry that is to follow, if any."""
         try:
             article = Article.decode(retry.article)
@@ -52,7 +54,9 @@ class PageRetries:
             return None
         if retry.attempt != NOT_PUBLISHED and (later := self._after_pause(article.url or "")):
             return replace(retry, due_at=later)
-        return await self._try_page(retry, article)
+        access = access_or_open(feed, self._around.env)
+        page = await self._around.reader.read(article.url or "", access)
+        return await self._after(retry, article, page)
 
     def _after_pause(self, url: str) -> datetime | None:
         """When the page may be asked for; None if it may be now. To wait is no try."""
@@ -61,8 +65,9 @@ class PageRetries:
             None if over is None else schedule.first_due(url, self._policy.first_page_retry, over)
         )
 
-    async def _try_page(self, retry: PageRetry, article: Article) -> PageRetry | None:
-        page = await self._around.reader.read(article.url or "")
+    async def _after(
+        self, retry: PageRetry, article: Article, page: PageResult
+    ) -> PageRetry | None:
         now = self._around.clock()
         if isinstance(page, PageText):
             await self._ingest.publish(with_page(article, page, now))

@@ -19,6 +19,7 @@ from protego import Protego
 from yarl import URL
 
 from services.poller.addresses import NotFetchable, web_address
+from services.poller.credentials import OPEN, Access
 from services.poller.fetch import (
     Fetched,
     FetchFailed,
@@ -118,25 +119,26 @@ class Robots:
         self._bytes = 0
         self._asking: WeakValueDictionary[URL, asyncio.Lock] = WeakValueDictionary()
 
-    async def refusal(self, url: str) -> Disallowed | Unknown | None:
-        """None if the page at `url` may be read."""
+    async def refusal(self, url: str, access: Access = OPEN) -> Disallowed | Unknown | None:
+        """None if the page at `url` may be read; asked for the way that the page would be."""
         page = web_address(url)
         if isinstance(page, NotFetchable):
             return None  # fetching will say why
-        rules = await self._rules(page.origin())
+        rules = await self._rules(page.origin(), access.way())
         if rules.unreachable is not None:
             return Unknown(rules.unreachable)
         if rules.checker is None or rules.checker.can_fetch(str(page), AGENT):
             return None
         return Disallowed()
 
-    async def _rules(self, host: URL) -> Rules:
+    async def _rules(self, host: URL, way: Access) -> Rules:
         async with self._asking.setdefault(host, asyncio.Lock()):
             before, now = self._known.get(host), self._clock()
             if before is not None and now < before.until:
                 self._known.move_to_end(host)
                 return before
-            answer = await fetch(self._session, str(host / "robots.txt"), now, self._limits)
+            address = str(host / "robots.txt")
+            answer = await fetch(self._session, address, now, self._limits, access=way)
             rules = rules_from(answer, before, now)
             if isinstance(answer, FetchFailed) and rules.failing_since is not None:
                 log.warning("robots.txt not read", host=host.host, reason=answer.reason.value)

@@ -1,5 +1,7 @@
 """What polling works with, and how it is to poll."""
 
+import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -42,3 +44,4 @@ class Surroundings:
     clock: Clock
     pauses: Pauses = field(default_factory=Pauses)
     pushing: Pushing = field(default_factory=NoPushing)
+    env: Mapping[str, str] = field(default_factory=lambda: os.environ)  # where secrets stand

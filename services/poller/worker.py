@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from schemas.folder import FeedSpec
 from services.poller import memory as remembered
 from services.poller.agenda import Agenda, Turn
 from services.poller.following import Following
@@ -190,7 +191,8 @@ class PollingWorker:
 
     async def _retry_page(self, retry: PageRetry) -> None:
         try:
-            await self._poller.retry_page(retry)
+            feed = FeedSpec.model_validate(self._agenda.spec(retry.feed_id))
+            await self._poller.retry_page(feed, retry)
         except DependencyUnavailableError:
             raise
         except Exception:

@@ -1,13 +1,16 @@
 """Logs: one canonical line per unit of work, pretty on a terminal, JSON elsewhere.
 
-Logs go to standard error; standard output belongs to what a command was asked for.
+No line holds a secret, as far as `redact` knows it. Logs go to standard error; standard output
+belongs to what a command was asked for.
 """
 
 import logging
 import sys
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 import structlog
+
+from services.runtime.redact import shown
 
 LogFormat = Literal["auto", "pretty", "json"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -24,7 +27,7 @@ def configure_logging(level: LogLevel, log_format: LogFormat, stream: TextIO | N
     ]
     renderer = _pretty_renderer(out) if pretty else _json_renderers()
     structlog.configure(
-        processors=[*shared, *renderer],
+        processors=[*shared, *renderer, _without_secrets],
         wrapper_class=structlog.make_filtering_bound_logger(_number(level)),
         logger_factory=structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=False,
@@ -47,6 +50,10 @@ def _json_renderers() -> list[structlog.typing.Processor]:
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(ensure_ascii=False),
     ]
+
+
+def _without_secrets(_: object, __: str, line: Any) -> str:
+    return shown(str(line))
 
 
 class _ToStructlog(logging.Handler):

@@ -7,12 +7,12 @@ import pytest
 from schemas.folder import ChannelSpec, ConsoleSpec, EmailSpec, SecretRef, SlackSpec
 from services.notifier.channels import open_channel
 from services.notifier.channels.console import ConsoleChannel
-from services.notifier.channels.detail import detail
+from services.notifier.channels.detail import detail, lacks
 from services.notifier.channels.email import EmailChannel
 from services.notifier.channels.port import Channel
-from services.notifier.channels.secrets import MissingSecret, resolve
 from services.notifier.channels.slack import SlackChannel
 from services.notifier.outcome import suspends
+from services.runtime.secrets import MissingSecret, resolve
 
 
 def test_a_secret_comes_from_a_variable() -> None:
@@ -33,7 +33,7 @@ def test_a_missing_variable_is_a_value_that_holds_the_channel(env: dict[str, str
     missing = resolve(SecretRef(env="PASS"), env)
     assert isinstance(missing, MissingSecret)
     assert "PASS" in missing.problem
-    assert suspends(missing.outcome())
+    assert suspends(lacks(missing))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff\xfe"])

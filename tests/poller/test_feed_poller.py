@@ -201,7 +201,7 @@ async def test_a_page_that_fails_is_a_summary_at_once_and_the_full_text_as_a_new
     )
     (retry,) = await desk.retries()
     desk.wire.edit("ferry", page=200)
-    await desk.poller.retry_page(retry)
+    await desk.poller.retry_page(desk.feed, retry)
     _, second = await desk.published()
     assert (second.article_id, second.text) == (first.article_id, TextOrigin.FULL)
     assert second.revision != first.revision
@@ -221,7 +221,7 @@ async def test_a_page_is_tried_four_times_at_growing_distances_and_then_no_more(
         (retry,) = retries
         waits.append((retry.due_at - article.seen_at).total_seconds())
         desk.ahead = retry.due_at - article.seen_at
-        await desk.poller.retry_page(retry)
+        await desk.poller.retry_page(desk.feed, retry)
     assert [round(wait / 60) for wait in waits] == [1, 5, 30, 120]
     assert len(await desk.published()) == 1
 
@@ -232,7 +232,7 @@ async def test_after_a_standstill_a_page_is_not_tried_in_a_hurry(desk: PollingDe
     await desk.poll()
     (retry,) = await desk.retries()
     desk.ahead = 24 * HOUR
-    await desk.poller.retry_page(retry)
+    await desk.poller.retry_page(desk.feed, retry)
     (following,) = await desk.retries()
     assert following.due_at > desk.clock() + timedelta(seconds=50)
 
@@ -258,7 +258,7 @@ async def test_a_retry_whose_text_was_not_published_stays_due(
     desk.wire.edit("ferry", page=200)
     desk.bus.room, desk.bus.error = 0, error
     with pytest.raises(type(error)):
-        await desk.poller.retry_page(before[0])
+        await desk.poller.retry_page(desk.feed, before[0])
     assert await desk.retries() == before
 
 
@@ -272,9 +272,9 @@ async def test_a_retry_that_was_published_and_not_recorded_publishes_the_same_ag
     desk.wire.edit("ferry", page=200)
     desk.database.fail_writes = True
     with pytest.raises(DatabaseUnavailableError):
-        await desk.poller.retry_page(retry)
+        await desk.poller.retry_page(desk.feed, retry)
     desk.database.fail_writes = False
-    await desk.poller.retry_page(retry)
+    await desk.poller.retry_page(desk.feed, retry)
     assert len(await desk.published()) == 3
     assert len(await desk.identities()) == 2
     assert await desk.retries() == []
@@ -293,7 +293,7 @@ async def test_a_retry_that_cannot_be_read_is_dropped(desk: PollingDesk) -> None
     unreadable = feeds.PageRetry("x", "wire", b"garbage", 0, desk.clock())
     async with desk.real.write() as tx:
         await feeds.schedule_retry(tx, unreadable)
-    await desk.poller.retry_page(unreadable)
+    await desk.poller.retry_page(desk.feed, unreadable)
     assert await desk.retries() == []
 
 

@@ -60,7 +60,7 @@ async def test_a_page_that_came_late_is_looked_over_too(desk: PollingDesk) -> No
     await desk.poll()
     desk.wire.edit("a", page=200)
     (retry,) = await desk.retries()
-    await desk.poller.retry_page(retry)
+    await desk.poller.retry_page(desk.feed, retry)
     summary, full = await desk.published()
     assert (summary.text_reason, full.text_reason) == (TextReason.HTTP_ERROR, TextReason.PAGE)
     assert full.body.split("\n\n") == BODY

@@ -46,7 +46,7 @@ SECRET = {"env": "KEY"}
 @pytest.mark.parametrize(
     "private",
     [
-        {"headers": {"X-Key": "a"}},
+        {"headers": {"X-Key": {"env": "A"}}},
         {"basic": {"username": "a", "password": SECRET}},
         {"token": SECRET},
         {"query": {"key": SECRET}},

@@ -39,7 +39,7 @@ async def work_off(desk: PollingDesk, around: Surroundings) -> None:
     """Everything that was put off, as if it were due."""
     poller = FeedPoller(around, POLICY)
     for retry in await desk.retries():
-        await poller.retry_page(retry)
+        await poller.retry_page(desk.feed, retry)
 
 
 async def push(desk: PollingDesk, around: Surroundings) -> None:

@@ -135,7 +135,7 @@ async def test_a_page_of_a_paused_host_is_not_asked_for_and_tried_again_later(
     assert article.text_reason is TextReason.HTTP_ERROR
     (retry,) = await desk.retries()
     desk.ahead = timedelta(hours=1)
-    await desk.poller.retry_page(retry)
+    await desk.poller.retry_page(desk.feed, retry)
     assert len(await desk.identities()) == 2
 
 
@@ -150,13 +150,13 @@ async def test_to_wait_for_the_end_of_a_pause_costs_a_page_none_of_its_tries(
     desk.pauses.asked("127.0.0.1", timedelta(hours=20), desk.clock())
     desk.ahead = timedelta(hours=3)
     asked = len(desk.wire.visits)
-    await desk.poller.retry_page(first)
+    await desk.poller.retry_page(desk.feed, first)
     (put_off,) = await desk.retries()
     assert len(desk.wire.visits) == asked
     assert put_off.attempt == first.attempt
     assert timedelta(hours=16) < put_off.due_at - desk.clock() < timedelta(hours=20)
     desk.ahead = timedelta(hours=25)
-    await desk.poller.retry_page(put_off)
+    await desk.poller.retry_page(desk.feed, put_off)
     assert len(await desk.identities()) == 2
     assert await desk.retries() == []
 

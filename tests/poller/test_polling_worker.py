@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from schemas.folder import FeedSpec
 from services.bus.port import BusUnavailableError
 from services.poller.leases import TERM
 from services.poller.sharing import Clocks, Everything, HostShare, Share
@@ -271,10 +272,10 @@ async def test_a_retry_that_fails_unexpectedly_lets_the_others_have_their_turn(
     titles = {a.article_id: a.title for a in await office.desk.published()}
     real = office.desk.poller.retry_page
 
-    async def retry_page(retry: PageRetry) -> None:
+    async def retry_page(feed: FeedSpec, retry: PageRetry) -> None:
         if titles[retry.article_id] == "News of bad":
             raise RuntimeError("a bug")
-        await real(retry)
+        await real(feed, retry)
 
     office.desk.poller.retry_page = retry_page  # type: ignore[method-assign]
     office.desk.ahead = timedelta(minutes=2)

@@ -107,7 +107,7 @@ async def test_three_edits_go_out_at_once_and_the_next_waits_with_its_latest_tex
     assert waiting.attempt == NOT_PUBLISHED
     desk.wire.entries.clear()  # the entry has left the feed, its page with it
     await desk.poll()
-    await desk.poller.retry_page(waiting)
+    await desk.poller.retry_page(desk.feed, waiting)
     last = (await desk.published())[-1]
     assert (last.summary, last.article_id) == ("Readers: 8", articles[0].article_id)
 
@@ -118,7 +118,7 @@ async def test_a_revision_that_waited_has_its_page_read_when_its_turn_comes(
     await _edited_often(desk)
     (waiting,) = await desk.retries()
     visits = len(desk.wire.visits)
-    await desk.poller.retry_page(waiting)
+    await desk.poller.retry_page(desk.feed, waiting)
     assert len(desk.wire.visits) == visits + 1
     last = (await desk.published())[-1]
     assert (last.summary, last.text, last.text_reason) == (
@@ -136,7 +136,7 @@ async def test_a_revision_that_waited_goes_out_without_its_page_which_is_tried_a
     await _edited_often(desk)
     desk.wire.edit("ferry", page=500)
     (waiting,) = await desk.retries()
-    await desk.poller.retry_page(waiting)
+    await desk.poller.retry_page(desk.feed, waiting)
     last = (await desk.published())[-1]
     assert (last.summary, last.text, last.text_reason) == (
         "Last.",
@@ -146,7 +146,7 @@ async def test_a_revision_that_waited_goes_out_without_its_page_which_is_tried_a
     (retry,) = await desk.retries()
     assert retry.attempt == 0
     desk.wire.edit("ferry", page=200)
-    await desk.poller.retry_page(retry)
+    await desk.poller.retry_page(desk.feed, retry)
     assert (await desk.published())[-1].text is TextOrigin.FULL
 
 
@@ -156,7 +156,7 @@ async def test_a_revision_without_a_page_waits_and_goes_out_as_the_feed_gives_it
     desk.feed = desk.feed.model_copy(update={"full_text": "never"})
     await _edited_often(desk)
     (waiting,) = await desk.retries()
-    await desk.poller.retry_page(waiting)
+    await desk.poller.retry_page(desk.feed, waiting)
     last = (await desk.published())[-1]
     assert (last.summary, last.text_reason) == ("Last.", TextReason.NOT_WANTED)
     assert await desk.retries() == []
@@ -172,10 +172,10 @@ async def test_a_revision_that_waited_is_published_again_unless_that_was_recorde
         desk.bus.room = 0
     desk.database.fail_writes = lost == "database"
     with pytest.raises((BusUnavailableError, DatabaseUnavailableError)):
-        await desk.poller.retry_page(waiting)
+        await desk.poller.retry_page(desk.feed, waiting)
     desk.bus.room, desk.database.fail_writes = None, False
     assert await desk.retries() == [waiting]
-    await desk.poller.retry_page(waiting)
+    await desk.poller.retry_page(desk.feed, waiting)
     assert [a.summary for a in await desk.published()].count("Last.") == 1 + (lost == "database")
     assert len({a.revision for a in await desk.published() if a.summary == "Last."}) == 1
 
@@ -190,7 +190,7 @@ async def test_a_retry_that_a_poll_has_overtaken_leaves_the_newer_one_alone(
     desk.wire.edit("ferry", summary="Corrected.")
     await desk.poll()
     (new,) = await desk.retries()
-    await desk.poller.retry_page(old)
+    await desk.poller.retry_page(desk.feed, old)
     assert await desk.retries() == [new]
 
 

@@ -4,7 +4,8 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from services.notifier import clean
-from services.notifier.outcome import Delivered, Outcome
+from services.notifier.outcome import Delivered, Outcome, Reason, TryLater
+from services.runtime.secrets import MissingSecret
 
 LONGEST_DETAIL = 300
 
@@ -18,6 +19,11 @@ def detail(text: str, secrets: Collection[str] = ()) -> str:
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         shown = shown.replace(secret, "[secret]")
     return clean.line(shown, LONGEST_DETAIL)
+
+
+def lacks(missing: MissingSecret) -> TryLater:
+    """What an attempt without a secret ends in: the channel is held until it is mended."""
+    return TryLater(Reason.BAD_CREDENTIALS, None, missing.problem)
 
 
 def without_secrets(outcome: Outcome, secrets: Collection[str]) -> Outcome:

@@ -17,14 +17,14 @@ from datetime import datetime
 import aiosmtplib
 
 from schemas.folder import EmailSpec
-from services.notifier.channels.detail import without_secrets
+from services.notifier.channels.detail import lacks, without_secrets
 from services.notifier.channels.mail import Mail, in_ascii, mail_of
 from services.notifier.channels.port import ATTEMPT_TIMEOUT, CLOSING_TIMEOUT
 from services.notifier.channels.recipients import Answer, Memory, Recipients
-from services.notifier.channels.secrets import MissingSecret, resolve
 from services.notifier.channels.smtp_answers import outcome_of
 from services.notifier.message import AnyMessage
 from services.notifier.outcome import Outcome, Reason, TryLater
+from services.runtime.secrets import MissingSecret, resolve
 
 
 class EmailChannel:
@@ -47,7 +47,7 @@ class EmailChannel:
         """Send one alert to every recipient that is not known to have it."""
         password = resolve(self._spec.password, self._env) if self._spec.password else ""
         if isinstance(password, MissingSecret):
-            return password.outcome()
+            return lacks(password)
         everybody = tuple(dict.fromkeys(map(in_ascii, self._spec.recipients)))
         recipients = self._memory.of(message.delivery_id, everybody)
         outcome = await self._attempt(mail_of(message, self._spec, now), recipients, password)

@@ -19,14 +19,14 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from slack_sdk.webhook.webhook_response import WebhookResponse
 
 from schemas.folder import SlackSpec
-from services.notifier.channels.detail import detail
+from services.notifier.channels.detail import detail, lacks
 from services.notifier.channels.port import ATTEMPT_TIMEOUT
-from services.notifier.channels.secrets import MissingSecret, resolve
 from services.notifier.links import host_of
 from services.notifier.message import AnyMessage
 from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLater
 from services.notifier.render import render_slack
 from services.runtime.netguard import NOTHING_PRIVATE, Networks, guarded_sockets, opening_a_proxy
+from services.runtime.secrets import MissingSecret, resolve
 
 log = structlog.get_logger()
 
@@ -62,7 +62,7 @@ class SlackChannel:
         """Post one alert; a payload that Slack cannot read is posted again as plain text."""
         url = resolve(self._spec.webhook_url, self._env)
         if isinstance(url, MissingSecret):
-            return url.outcome()
+            return lacks(url)
         if host_of(url) is None:
             return _NO_WEBHOOK
         try:

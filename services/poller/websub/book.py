@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.folder import FeedSpec
+from services.poller import credentials
 from services.poller.websub import plan
 from services.poller.websub.links import Shown
 from services.poller.websub.plan import Keep, Names, Stop
@@ -139,7 +140,7 @@ class Book:
 
 def is_private(feed: FeedSpec) -> bool:
     """Whether a feed is for us only: its address and contents are none of a hub's business."""
-    return bool(feed.headers or feed.basic or feed.token or feed.query or feed.proxy)
+    return credentials.is_private(feed) or feed.proxy is not None
 
 
 def _is_settled(current: Subscription | None, shown: Shown | None) -> bool:

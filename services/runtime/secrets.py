@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.folder import SecretRef
-from services.notifier.outcome import Reason, TryLater
+from services.runtime.redact import never_show
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,17 +18,25 @@ class MissingSecret:
 
     problem: str
 
-    def outcome(self) -> TryLater:
-        """What an attempt without the secret ends in."""
-        return TryLater(Reason.BAD_CREDENTIALS, None, self.problem)
-
 
 def resolve(ref: SecretRef, env: Mapping[str, str]) -> str | MissingSecret:
     """The secret that `ref` names in `env` or in a file, without a final line break."""
-    if ref.env is not None:
-        place, value = f"the variable {ref.env}", env.get(ref.env)
-        return value or MissingSecret(f"{place} is not set or empty; set it to the secret")
-    return _from_file(Path(ref.file or ""))
+    found = (
+        _from_variable(ref.env, env) if ref.env is not None else _from_file(Path(ref.file or ""))
+    )
+    if isinstance(found, str):
+        never_show(found)
+    return found
+
+
+def place_of(ref: SecretRef) -> str:
+    """Where a secret stands, for messages."""
+    return f"the variable {ref.env}" if ref.env is not None else f"the secret file {ref.file}"
+
+
+def _from_variable(name: str, env: Mapping[str, str]) -> str | MissingSecret:
+    problem = f"the variable {name} is not set or empty; set it to the secret"
+    return env.get(name) or MissingSecret(problem)
 
 
 def _from_file(path: Path) -> str | MissingSecret:
