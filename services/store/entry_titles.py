@@ -2,10 +2,9 @@
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import Column, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.feeds import SeenEntry
@@ -14,6 +13,9 @@ from services.store.upsert import upsert_each
 
 # Both databases take a limited number of bound values.
 _IN_ONE_STATEMENT = 500
+# What left the feed longer ago is dated over a week before its last poll, and late if it comes
+# again. A feed that is new at every poll need not be looked through as a whole each time.
+_RECALLED = timedelta(days=8)
 
 Articles = Mapping[str, SeenEntry]
 """By article id."""
@@ -50,28 +52,34 @@ async def remember_titles(
 async def past_of(
     tx: AsyncConnection, feed_id: str, texts: Collection[str], titles: Collection[str]
 ) -> Past:
-    """The articles of a feed that had one of these texts or titles.
+    """The articles of a feed that had one of these texts or titles, of the last days it was read.
 
-    Reads all that is remembered of the feed: for the rare document that is suddenly new.
+    Looks through all that the feed showed in these days: for a document that is suddenly new.
     """
+    mine = seen_entries.c.feed_id == feed_id
+    newest = await tx.scalar(select(func.max(seen_entries.c.last_seen_at)).where(mine))
+    if newest is None:
+        return Past({}, {})
+    lately = (feed_id, newest - _RECALLED)
     return Past(
-        await _found(tx, seen_entries, feed_id, "text_hash", texts),
-        await _found(tx, entry_titles, feed_id, "title", titles),
+        await _found(tx, seen_entries.c.text_hash, lately, texts),
+        await _found(tx, entry_titles.c.title, lately, titles),
     )
 
 
 async def _found(
-    tx: AsyncConnection, table: Any, feed_id: str, by: str, wanted: Collection[str]
+    tx: AsyncConnection, by: Column[str], lately: tuple[str, datetime], wanted: Collection[str]
 ) -> Mapping[str, Articles]:
     found: dict[str, dict[str, SeenEntry]] = {}
-    column: ColumnElement[str] = table.c[by]
+    feed_id, since = lately
+    table = by.table.c
     ordered = sorted(wanted)
     for start in range(0, len(ordered), _IN_ONE_STATEMENT):
         rows = await tx.execute(
-            select(column.label("found_by"), table.c.article_id, table.c.first_seen_at)
-            .where(table.c.feed_id == feed_id)
-            .where(column.in_(ordered[start : start + _IN_ONE_STATEMENT]))
-            .order_by(table.c.first_seen_at.desc())  # the earliest last, so that it stays
+            select(by.label("found_by"), table.article_id, table.first_seen_at)
+            .where(table.feed_id == feed_id, table.last_seen_at >= since)
+            .where(by.in_(ordered[start : start + _IN_ONE_STATEMENT]))
+            .order_by(table.first_seen_at.desc())  # the earliest last, so that it stays
             .distinct()
         )
         for row in rows:

@@ -401,6 +401,17 @@ class StoreContract(StoreBase):
         assert seen == {"title-7": {"a7", "x2"}, "title-1202": {"a1202"}}
         assert found.by_title["title-7"]["x2"].first_seen_at == NOW + MINUTE
 
+    async def test_articles_that_left_their_feed_long_ago_are_not_looked_for(
+        self, store: Database
+    ) -> None:
+        old, new = SeenEntry("x1", "t", NOW), SeenEntry("x2", "u", NOW)
+        async with store.write() as tx:
+            await feeds.remember(tx, "harbour", [({"a"}, old)], NOW)
+            await remember_titles(tx, "harbour", [("title", old)], NOW)
+            assert (await past_of(tx, "harbour", {"t"}, {"title"})).by_title
+            await feeds.remember(tx, "harbour", [({"b"}, new)], NOW + 9 * DAY)
+            assert await past_of(tx, "harbour", {"t"}, {"title"}) == Past({}, {})
+
     async def test_edits_are_remembered_until_they_are_forgotten(self, store: Database) -> None:
         async with store.write() as tx:
             await save_edits(tx, "harbour", "a1", Edits(1, NOW))
