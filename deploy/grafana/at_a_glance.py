@@ -40,9 +40,9 @@ def processes_and_polls() -> list[Panel]:
         ),
         stat(
             "Feeds not readable",
-            "Share of the feeds that fail or have ended. The log line `poll failed` names "
+            "Share of the feeds that fail or have ended. `wirewatch feeds status --failing` names "
             "each with its reason.",
-            'sum(wirewatch_feeds{state=~"failing|gone"}) / sum(wirewatch_feeds)',
+            'sum(wirewatch_feeds{state=~"failing|broken|gone"}) / sum(wirewatch_feeds)',
             Scale(GOOD, [(0.05, ODD), (0.2, BAD)], unit="percentunit", none="no feeds"),
         ),
         stat(

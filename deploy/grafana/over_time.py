@@ -6,6 +6,7 @@ Decides what is asked. What each panel says is what its shapes mean and what to 
 from deploy.grafana.panels import (
     BAD,
     DIM,
+    FAINT,
     FLOWING,
     GOOD,
     ODD,
@@ -134,12 +135,16 @@ def failures_of_reading() -> list[Panel]:
     """Feeds and pages, by reason."""
     failed = _per_minute('wirewatch_polls_total{outcome!~"new|unchanged"}', "outcome")
     unread = _per_minute('wirewatch_pages_total{outcome!="page"}', "outcome")
-    states = {"ok": GOOD, "new": FLOWING, "failing": ODD, "gone": BAD}
+    states = {"ok": GOOD, "new": FLOWING, "failing": ODD, "silent": FAINT}
+    states |= {"broken": BAD, "gone": DIM}
+    texts = "rate(wirewatch_articles_total{%s}[1h])"
+    full, wanted = texts % 'text="full"', texts % 'reason!="not_wanted"'
     return [
         lines(
             "Feeds by state",
-            "failing: tried again, less and less often. gone: ended by their servers and "
-            "polled no more; take them out or find their new address.",
+            "failing: tried again. broken: for an hour or more. silent: it answers, with nothing "
+            "new for longer than it ever does. gone: ended by its server, polled no more. "
+            "`wirewatch feeds status --failing` names them.",
             [Query("sum by (state) (wirewatch_feeds)", "{{state}}")],
             Chart(stacked=True, colors=states),
         ),
@@ -156,6 +161,20 @@ def failures_of_reading() -> list[Panel]:
             "extraction_failed: raise WIREWATCH_PAGE_DEADLINE_SECONDS or look at the log.",
             [Query(f"{unread} > 0", "{{outcome}}")],
             Chart(unit="opm"),
+        ),
+        lines(
+            "Articles with full text, of the last hour",
+            "Of those whose text was wanted. A fall: pages are closed to us or look different. "
+            "`wirewatch feeds status` has the rate of each feed.",
+            [Query(f"sum({full}) / sum({wanted})", "full text")],
+            Chart(width=12, unit="percentunit"),
+        ),
+        lines(
+            "Gaps, per hour",
+            "Polls that showed only what was new: something may have come and gone unseen. Such "
+            "a feed is polled more often by itself; if they stay, find a longer version of it.",
+            [Query("sum(rate(wirewatch_feed_gaps_total[1h])) * 3600", "gaps")],
+            Chart(width=12),
         ),
     ]
 

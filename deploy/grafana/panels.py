@@ -13,7 +13,7 @@ Json = dict[str, Any]
 DATA_SOURCE = {"type": "prometheus", "uid": "wirewatch-prometheus"}
 PAGE_WIDTH = 24
 
-GOOD, BAD, ODD, FLOWING, DIM = "green", "red", "orange", "blue", "gray"
+GOOD, BAD, ODD, FLOWING, DIM, FAINT = "green", "red", "orange", "blue", "gray", "yellow"
 
 
 @dataclass(frozen=True, slots=True)
