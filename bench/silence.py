@@ -82,14 +82,14 @@ RULES: dict[str, Rule] = {"4 x 95th percentile of 50 gaps": quantile, "Wirewatch
 
 def row(feeds: Sequence[Sequence[datetime]], rule: Rule) -> str:
     """False silences a year and feed, and how long the feeds might be quiet."""
-    false, limits = 0, list[timedelta]()
+    false, limits = 0, list[float]()
     for times in feeds:
         for limit, (before, at) in zip(rule(times), pairwise(times), strict=True):
             if limit is not None:
-                limits.append(limit)
+                limits.append(limit / HOUR)
                 false += at - before > limit
     years = sum((times[-1] - times[0]) / DAY for times in feeds) / _YEAR
-    usual = median(limits) / HOUR if limits else float("nan")
+    usual = median(limits) if limits else float("nan")
     return f"{false / years:.2f} | {usual:,.0f}"
 
 
