@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo run stack kafka test test-long lint types layers unit bench bench-match bench-poll bench-stories lock clean
+.PHONY: help demo run stack kafka test test-long lint types layers unit bench bench-match bench-extract bench-poll bench-stories lock clean
 
 help: ## this list
 	@echo "Wirewatch: make TARGET [ARGS=…]"
@@ -51,6 +51,10 @@ bench-poll: .venv/dev ## polling beside a bare loop of GETs (ARGS="--only-304", 
 
 bench-stories: .venv/dev ## which reports tell one story: recall, false positives, cost
 	@$(BIN)/python -m bench.stories $(ARGS)
+
+bench-extract: .venv/dev ## the text of article pages: F1, leaked and lost lines, time (ARGS=DATA_FOLDER)
+	@$(BIN)/python -m bench.extract $(ARGS)
+	@$(BIN)/python -m bench.pages $(ARGS)
 
 lock: ## write the lock files anew from pyproject.toml (needs uv)
 	uv pip compile pyproject.toml --group build -o requirements.lock $(LOCK)
