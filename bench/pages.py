@@ -6,6 +6,7 @@ read from a folder that is not part of the project.
 """
 
 import asyncio
+import multiprocessing
 import os
 import sys
 import tempfile
@@ -81,15 +82,25 @@ async def measure(pages: Mapping[str, bytes], folder: Path) -> None:
         around = Surroundings(session, workers, reader, bus, database, metrics, utc_now)
         for page in list(pages.values())[:20]:
             await workers.extract_page(page, "text/html", "https://bench.example/")
-        start, own = time.perf_counter(), time.process_time()
+        start, own, theirs = time.perf_counter(), time.process_time(), workers_cpu()
         count = await publish_all(around, pages)
         took, own = time.perf_counter() - start, time.process_time() - own
+        theirs = workers_cpu() - theirs
         assert len(await bus.tail(ARTICLES, count + 1)) == count
     size = sum(map(len, pages.values())) / len(pages) / 1_000
     print(f"{count} articles from pages of {size:.0f} kB on average, {WORKERS} text workers")
     print(f"{count / took:8.0f} articles a second, {took / count * 1e3:.1f} ms each")
     print(f"{own / count * 1e3:8.1f} ms CPU an article in the poller's own process")
+    print(f"{theirs / count * 1e3:8.1f} ms CPU an article in the text workers")
+    print(f"{2 * count / (own + theirs):8.0f} articles a second in the CPU time of two cores")
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+
+
+def workers_cpu() -> float:
+    """CPU seconds of the text workers so far (Linux)."""
+    stats = [Path(f"/proc/{child.pid}/stat") for child in multiprocessing.active_children()]
+    fields = [stat.read_text().rpartition(")")[2].split() for stat in stats]
+    return sum(int(f[11]) + int(f[12]) for f in fields) / os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:

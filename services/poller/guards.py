@@ -61,12 +61,14 @@ def guarded(article: Article, others: Collection[str], repeated: Collection[str]
     Both hold keys, those of `headlines` and of `short_lines`. The article's own headline stays,
     and so does its first line, which may be the headline that its page gives it.
     """
+    if not others and not repeated:
+        return article
     own, lines = _spelling(article.title), _lines(article)
     kept = [
         line
         for number, line in enumerate(lines)
-        if _spelling(line) == own
-        or not (_repeated_key(line) in repeated or (number and _headline_key(line) in others))
+        if not (_repeated_key(line) in repeated or (number and _headline_key(line) in others))
+        or _spelling(line) == own
     ]
     if len(kept) == len(lines) or not kept:
         return article
