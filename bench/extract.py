@@ -120,7 +120,11 @@ def leaked_links(pages: Mapping[str, bytes], gold: Mapping[str, str], found: Tex
 def link_texts(page: bytes) -> set[str]:
     """The squeezed texts of a page's links to other pages."""
     links = html.document_fromstring(decode(page, "text/html").encode()).iter("a")
-    return {_squeezed(a.text_content()) for a in links if (a.get("href") or "#")[0] != "#"}
+    return {
+        _squeezed("".join(map(str, a.itertext())))
+        for a in links
+        if (a.get("href") or "#")[0] != "#"
+    }
 
 
 def lost_lines(gold: Mapping[str, str], peer: Texts, found: Texts) -> tuple[list[str], int]:

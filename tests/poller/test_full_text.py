@@ -17,7 +17,8 @@ async def test_headlines_of_the_same_document_stay_out_of_the_text(desk: Polling
     desk.wire.publish("a", title=OTHER)
     desk.wire.publish("b", lines=(f"» {OTHER}", "What happens next"))
     await desk.poll()
-    first, second = await desk.published()
+    by_title = {article.title: article for article in await desk.published()}
+    first, second = by_title[OTHER], by_title["News of b"]
     assert first.body.split("\n\n") == BODY
     assert second.body.split("\n\n") == [BODY[0], "What happens next", *BODY[1:]]
     assert second.revision == revision_of(second.title, second.body, second.summary)
