@@ -8,7 +8,7 @@ published again under the same (article id, revision), which every reader drops.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -25,7 +25,7 @@ from services.poller.credentials import access_or_open
 from services.poller.finishing import Finished, finish, remember_lines
 from services.poller.guards import ShortLines
 from services.poller.health.texts import NO_TEXTS, Texts, text_of, total
-from services.poller.identity import SHARED, borne_by
+from services.poller.identity import SHARED, Borne, borne_by
 from services.poller.news import Sighted, Since, Sorted, all_aliases, sort_entries
 from services.poller.parse import ParsedFeed
 from services.poller.reidentified import set_reidentified_apart, title_of
@@ -78,32 +78,21 @@ class Ingest:
         and taking the document once more does it all again.
         """
         parsed = self._without_secrets(feed, parsed)
-        document = borne_by(parsed.entries)
         async with self._around.database.read() as tx:
-            seen = await feeds.seen(tx, feed.id, all_aliases(document))
-            found = sort_entries(feed.id, document, seen, since, now)
-            if found.suddenly_new:
-                found = set_reidentified_apart(found, await _past(tx, feed.id, found), now)
-            edited = [s.remembered.article_id for s in found.news if s.edited]
-            before = await entry_edits.edits_of(tx, edited) if edited else {}
-        turns = {article_id: edits.turn(before.get(article_id), now) for article_id in edited}
-        found = _with_waiting(found, {i for i, turn in turns.items() if turn > now})
+            found, before = await _sorted(tx, feed.id, borne_by(parsed.entries), since, now)
         published = await self._publish_all(feed, found, parsed)
         waiting = [
-            self._waiting(feed, s, turns[s.remembered.article_id], parsed.lang)
+            self._waiting(feed, s, edits.turn(before.get(_id(s)), now), parsed.lang)
             for s in found.waiting
         ]
         self._count(feed, found)
-        self._around.metrics.documents_malformed.inc(parsed.bozo)
-        after = {
-            s.remembered.article_id: edits.published(before.get(s.remembered.article_id), now)
-            for s in found.news
-            if s.edited
-        }
-        retries = tuple(p.retry for p in published if p.retry)
-        pages = tuple(p.lines for p in published if p.lines)
-        texts = total(p.texts for p in published)
-        return Taken(found, (*retries, *waiting), after, pages, texts)
+        return Taken(
+            found,
+            (*(p.retry for p in published if p.retry), *waiting),
+            {_id(s): edits.published(before.get(_id(s)), now) for s in found.news if s.edited},
+            tuple(p.lines for p in published if p.lines),
+            total(p.texts for p in published),
+        )
 
     def _without_secrets(self, feed: FeedSpec, parsed: ParsedFeed) -> ParsedFeed:
         clean = without_secrets(parsed, access_or_open(feed, self._around.env))
@@ -127,7 +116,7 @@ class Ingest:
         for article_id, made in taken.edits.items():
             await entry_edits.save_edits(tx, feed_id, article_id, made)
         for sighted in taken.found.news:  # a retry for an earlier revision is out of date
-            await feeds.end_retry(tx, sighted.remembered.article_id)
+            await feeds.end_retry(tx, _id(sighted))
         for retry in taken.retries:
             await feeds.schedule_retry(tx, retry)
 
@@ -211,16 +200,33 @@ class Ingest:
             )
 
 
+async def _sorted(
+    tx: AsyncConnection, feed_id: str, document: Sequence[Borne], since: Since, now: datetime
+) -> tuple[Sorted, Mapping[str, Edits]]:
+    """The entries of a document, and the edits so far of those that are edited."""
+    seen = await feeds.seen(tx, feed_id, all_aliases(document))
+    found = sort_entries(feed_id, document, seen, since, now)
+    if found.suddenly_new:
+        found = set_reidentified_apart(found, await _past(tx, feed_id, found), now)
+    before = await entry_edits.edits_of(tx, [_id(s) for s in found.news if s.edited])
+    return _with_waiting(found, before, now), before
+
+
 async def _past(tx: AsyncConnection, feed_id: str, found: Sorted) -> entry_titles.Past:
     texts = {s.remembered.text_hash for s in found.unseen}
     titles = {title for s in found.unseen if (title := title_of(s)) is not None}
     return await entry_titles.past_of(tx, feed_id, texts, titles)
 
 
-def _with_waiting(found: Sorted, waiting: set[str]) -> Sorted:
-    """The same document, in which these edited articles wait for their turn."""
+def _with_waiting(found: Sorted, before: Mapping[str, Edits], now: datetime) -> Sorted:
+    """The same document, in which edits wait whose turn has not come."""
+    waiting = {_id(s) for s in found.news if s.edited and edits.turn(before.get(_id(s)), now) > now}
     return replace(
         found,
-        news=tuple(s for s in found.news if s.remembered.article_id not in waiting),
-        waiting=tuple(s for s in found.news if s.remembered.article_id in waiting),
+        news=tuple(s for s in found.news if _id(s) not in waiting),
+        waiting=tuple(s for s in found.news if _id(s) in waiting),
     )
+
+
+def _id(sighted: Sighted) -> str:
+    return sighted.remembered.article_id

@@ -187,6 +187,19 @@ def test_what_has_no_feed_is_named_with_the_reason(
     assert set(urls(folder)) == {"old"}
 
 
+def test_a_key_in_the_address_is_not_repeated_and_is_said_to_have_its_own_place(
+    site: Site, folder: Path
+) -> None:
+    address = f"{site.url}/rss?api_key=s3cr3t99x1"
+    missing = typed("feeds", "add", address, "--config", folder)
+    site.feed("/rss?api_key=s3cr3t99x1")
+    done = typed("feeds", "add", address, "--config", folder)
+    again = typed("feeds", "add", address, "--config", folder)
+    assert (missing.exit_code, done.exit_code, again.exit_code) == (1, 0, 0)
+    assert "query: in feeds.yaml" in done.stderr
+    assert "s3cr3t" not in "".join(r.stdout + r.stderr for r in (missing, done, again))
+
+
 @pytest.mark.parametrize(
     ("address", "complaint"),
     [

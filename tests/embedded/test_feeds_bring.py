@@ -236,7 +236,11 @@ def test_no_credential_leaves_the_house() -> None:
         },
         {"id": "token", "url": "https://c.example/", "token": secret},
         {"id": "query", "url": "https://d.example/", "query": {"licence": secret}},
-        {"id": "headers", "url": "https://e.example/", "headers": {"X-Key": "4711abcd"}},
+        {
+            "id": "headers",
+            "url": "https://e.example/",
+            "headers": {"X-Key": secret, "X-Desk": "4711abcd"},
+        },
         {"id": "inside", "url": "https://f.example/feed?cat=5&api_key=s3cr3t99&n=1"},
         {"id": "path", "url": "https://g.example/u/9f86d081884c7d659a2feaa0c55ad015/rss"},
         {"id": "proxied", "url": "https://h.example/", "proxy": "http://proxy.internal:3128"},

@@ -24,6 +24,7 @@ from services.embedded.feeds.folder import append_feeds, feeds_of
 from services.poller.assembly import open_session
 from services.poller.pages import TextWorkers
 from services.runtime.clock import utc_now
+from services.runtime.redact import shown_url
 from services.runtime.settings import Settings
 from services.store import feeds, written
 from services.store.written import Kind, StoredItem
@@ -82,7 +83,7 @@ def _address(text: str) -> str | Said:
 
 def _which(several: SeveralFeeds) -> Said:
     lines = [
-        f"{number}. {feed.url}{f'  {feed.title}' if feed.title else ''}"
+        f"{number}. {shown_url(feed.url)}{f'  {feed.title}' if feed.title else ''}"
         for number, feed in enumerate(several.feeds, 1)
     ]
     return Said(INVALID, lines, ["the page declares several feeds; say which with --choose NUMBER"])
@@ -110,7 +111,7 @@ def _into_folder(spec: FeedSpec, found: FoundFeed, config: Path) -> Said:
     written_to = append_feeds(config, [spec])
     if isinstance(written_to, Said):
         return written_to
-    return Said(OK, [f"{written_to}: {_added(spec, found)}"])
+    return Said(OK, [f"{written_to}: {_added(spec, found)}"], _remarks(spec))
 
 
 async def _into_database(spec: FeedSpec, found: FoundFeed, state: Path, settings: Settings) -> Said:
@@ -123,7 +124,7 @@ async def _into_database(spec: FeedSpec, found: FoundFeed, state: Path, settings
             return there
         await written.put(tx, Kind.FEEDS, {spec.id: stored_form(spec)}, COMMAND, utc_now())
         await _announce(tx, generation)
-    return Said(OK, [_added(spec, found)])
+    return Said(OK, [_added(spec, found)], _remarks(spec))
 
 
 async def _announce(tx: AsyncConnection, generation: int) -> None:
@@ -142,7 +143,9 @@ def _there(
     """What to say where a feed of this address or id is there already."""
     for other in stored.values():
         if same_address(other.url) == same_address(spec.url):
-            return Said(OK, [f"{spec.url} is feed {other.id} already ({places[other.id]})"])
+            return Said(
+                OK, [f"{shown_url(spec.url)} is feed {other.id} already ({places[other.id]})"]
+            )
     if spec.id in stored:
         taken = f"feed {spec.id} is another one already ({places[spec.id]})"
         return Said(INVALID, (), [f"{taken}; name this one with --id; nothing was added"])
@@ -151,7 +154,14 @@ def _there(
 
 def _added(spec: FeedSpec, found: FoundFeed) -> str:
     entries = "1 entry" if found.entries == 1 else f"{found.entries} entries"
-    return f"added {spec.id} ({spec.name or spec.url}), {found.url}, {entries}"
+    address = shown_url(spec.url)
+    return f"added {spec.id} ({spec.name or address}), {address}, {entries}"
+
+
+def _remarks(spec: FeedSpec) -> list[str]:
+    if shown_url(spec.url) == spec.url:
+        return []
+    return [f"{spec.id}: the address holds a key, it seems; query: in feeds.yaml keeps it apart"]
 
 
 async def remove_feed(feed_id: str, state: Path, settings: Settings) -> Said:

@@ -1,10 +1,9 @@
 """Feeds brought along from another reader, and given to one, as OPML."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from schemas.folder import FeedSpec
 from services.config.feeds_file import Sifted, as_yaml, sift
@@ -13,13 +12,12 @@ from services.config.items import Item, Listing
 from services.config.opml import Outline, write_opml
 from services.embedded.commands import INVALID, OK, Said, must_exist, open_database_in
 from services.embedded.feeds.folder import append_feeds, feeds_of
+from services.runtime.redact import names_secret, secrets_in_url
 from services.runtime.settings import Settings
 from services.store import written
 from services.store.written import Kind
 
 _NAMED = 10
-_SECRET = re.compile(r"key$|token$|secret|pass|auth|sig|session", re.IGNORECASE)
-_TOKEN = re.compile(r"/(?=[^/]*\d)(?=[^/]*[a-z])[0-9a-z]{20,}(?=[/.]|$)", re.IGNORECASE)
 _EMPTY: Listing[FeedSpec] = Listing((), (), complete=True)
 
 
@@ -111,8 +109,8 @@ def _without_secrets(url: str) -> str | None:
     kept = "&".join(one for one in parts.query.split("&") if not _is_secret(one))
     host = parts.netloc.rpartition("@")[2]
     bare = parts._replace(netloc=host, query=kept).geturl()
-    return None if _TOKEN.search(parts.path) else bare
+    return None if secrets_in_url(bare) else bare
 
 
 def _is_secret(parameter: str) -> bool:
-    return _SECRET.search(parameter.partition("=")[0]) is not None
+    return names_secret(unquote(parameter.partition("=")[0]))

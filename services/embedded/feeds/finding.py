@@ -12,6 +12,7 @@ from services.poller.fetch import FEED_LIMITS, Fetched, FetchFailed, FetchReason
 from services.poller.pages import TextWorkers
 from services.poller.parse import ParsedFeed, ParseFailed
 from services.runtime.clock import utc_now
+from services.runtime.redact import shown_url
 
 _HTML = ("<!doctype html", "<html", "<head", "<body")
 
@@ -78,8 +79,8 @@ class FeedFinder:
             if isinstance(found, FoundFeed):
                 return found
         return NoFeed(
-            f"{url}: a page that declares no feed, and none lies where feeds usually do; "
-            "look for the feed's own address on the site"
+            f"{shown_url(url)}: a page that declares no feed, and there is none at the usual "
+            "places; look for the feed's own address on the site"
         )
 
     async def _feed_at(self, url: str) -> FoundFeed | NoFeed:
@@ -92,9 +93,9 @@ class FeedFinder:
             case Fetched():
                 return fetched
             case NotModified():
-                return NoFeed(f"{url}: the server says it has not changed, unasked")
+                return NoFeed(f"{shown_url(url)}: the server says it has not changed, unasked")
             case FetchFailed(reason, detail):
-                return NoFeed(f"{url}: {reason.value}: {detail}{_way_out(reason)}")
+                return NoFeed(f"{shown_url(url)}: {reason.value}: {detail}{_way_out(reason)}")
             case _:
                 assert_never(fetched)
 
@@ -107,7 +108,7 @@ class FeedFinder:
                 lasting = fetched.permanent_redirect_to or url
                 return FoundFeed(lasting, parsed.title, len(parsed.entries))
             case ParseFailed(reason, detail):
-                return NoFeed(f"{url}: {reason.value}: {detail}")
+                return NoFeed(f"{shown_url(url)}: {reason.value}: {detail}")
             case _:
                 assert_never(parsed)
 
