@@ -17,6 +17,7 @@ from services.poller.parse import FeedEntry
 # Only 33 % of real feed entries carry a body over 2 kB; below that the page is read.
 WHOLE_BODY_CHARACTERS = 2_000
 
+_A_LINE_OR_TWO = 200
 _END_CHARACTERS = 200
 # How feeds end a text that goes on on the page: "[…]", "… Continue reading Title", "Read more".
 _GOES_ON = re.compile(
@@ -87,6 +88,18 @@ def wants_page(
     if full_text == "auto" and _is_whole(entry.body):
         return NoPageText(TextReason.FEED_BODY)
     return None if entry.link else NoPageText(TextReason.NO_LINK)
+
+
+def telling(page: PageResult, title: str, summary: str) -> PageResult:
+    """The same, unless the page's text is a line or two and the feed itself says more.
+
+    Players, galleries and walls that no pattern tells show such a line in place of the article.
+    """
+    if isinstance(page, NoPageText):
+        return page
+    body = without_headline(page.body, title)
+    too_little = len(body) < min(len(summary), _A_LINE_OR_TWO)
+    return NoPageText(TextReason.NO_TEXT) if too_little else page
 
 
 def article_of(

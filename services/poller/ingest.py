@@ -20,7 +20,13 @@ from schemas.folder import FeedSpec
 from schemas.topics import ARTICLES
 from services.bus.port import Outgoing
 from services.poller import edits, schedule
-from services.poller.articles import NoPageText, PageResult, Sighting, article_of, wants_page
+from services.poller.articles import (
+    NoPageText,
+    PageResult,
+    Sighting,
+    article_of,
+    wants_page,
+)
 from services.poller.credentials import access_or_open
 from services.poller.finishing import Finished, finish, remember_lines
 from services.poller.guards import ShortLines

@@ -12,6 +12,7 @@ from services.poller.articles import (
     PageText,
     Sighting,
     article_of,
+    telling,
     wants_page,
     with_page,
     without_headline,
@@ -64,6 +65,25 @@ def test_without_the_page_the_feeds_text_goes_out_and_says_so() -> None:
 def test_an_entry_without_a_title_takes_the_pages() -> None:
     entry = FeedEntry(guid="1", link="https://example.org/1")
     assert _article(PageText("Text.", "Page title", None), entry).title == "Page title"
+
+
+@pytest.mark.parametrize(
+    ("body", "summary", "tells"),
+    [
+        ("Watch the video below.", "Two convoys crossed the border before dawn.", False),
+        ("Troops move\n\nWatch the video below.", "Two convoys crossed before dawn.", False),
+        ("Two convoys crossed the border before dawn.", "Convoys crossed the border.", True),
+        ("x" * 200, "x" * 900, True),
+        ("Short.", "", True),
+    ],
+)
+def test_a_page_of_a_line_is_no_article_where_the_feed_says_more(
+    body: str, summary: str, tells: bool
+) -> None:
+    page = PageText(body, None, None)
+    found = telling(page, "Troops move", summary)
+    assert found == (page if tells else NoPageText(TextReason.NO_TEXT))
+    assert found.worth_another_try if isinstance(found, NoPageText) else tells
 
 
 @pytest.mark.parametrize(

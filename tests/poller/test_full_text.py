@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from schemas.article import TextReason, revision_of
+from schemas.article import TextOrigin, TextReason, revision_of
 from services.store.database import DatabaseUnavailableError
-from tests.poller.wire import BODY, PollingDesk
+from tests.poller.wire import BODY, SUMMARY, PollingDesk
 
 OTHER = "Chess prodigy banned from the tournament"
 BOILERPLATE = "Write to our reporters at desk@courier.example"
@@ -88,3 +88,17 @@ async def test_the_language_is_that_of_the_text(desk: PollingDesk) -> None:
     await desk.poll()
     langs = {article.summary: article.lang for article in await desk.published()}
     assert langs == {french: "fr", "Brève.": None, "A short report from the harbour.": "en"}
+
+
+async def test_an_article_whose_page_may_not_be_read_goes_out_with_its_summary(
+    desk: PollingDesk,
+) -> None:
+    desk.wire.robots = "User-agent: *\nDisallow: /"
+    await desk.watched()
+    desk.wire.publish("a")
+    await desk.poll()
+    (article,) = await desk.published()
+    assert (article.text, article.text_reason) == (TextOrigin.SUMMARY, TextReason.DISALLOWED)
+    assert article.summary == SUMMARY
+    assert not await desk.retries()
+    assert not [path for path, _ in desk.wire.visits if path.startswith("/pages/")]

@@ -51,6 +51,8 @@ class Site:
         if request.path == "/robots.txt":
             text = self.robots if isinstance(self.robots, bytes) else self.robots.encode()
             return web.Response(body=text, status=self.status)
+        if request.path == "/article":
+            raise web.HTTPFound("/consent?return=/article")
         if request.path == "/moved":
             raise web.HTTPFound("/private/page")
         return web.Response(text=PAGE, content_type="text/html")
@@ -185,6 +187,12 @@ async def test_a_page_that_is_disallowed_is_not_asked_for(site: Site, reader: Pa
 async def test_a_redirect_to_a_disallowed_page_is_not_read(site: Site, reader: PageReader) -> None:
     site.robots = "User-agent: *\nDisallow: /private/"
     assert await reader.read(f"{site.url}/moved") == NoPageText(TextReason.DISALLOWED)
+
+
+async def test_a_page_that_asks_for_consent_is_not_taken_for_the_article(
+    site: Site, reader: PageReader
+) -> None:
+    assert await reader.read(f"{site.url}/article") == NoPageText(TextReason.NO_TEXT)
 
 
 async def test_where_robots_is_unreachable_the_page_is_worth_another_try(

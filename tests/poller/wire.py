@@ -71,6 +71,8 @@ class Wire:
     """Paths that are gone."""
     visits: list[tuple[str, bool]] = field(default_factory=list)
     """Paths asked for, and whether conditionally."""
+    robots: str = ""
+    """The wire's robots.txt."""
     held: asyncio.Event | None = None
     """If given, pages are answered when it is set."""
 
@@ -106,6 +108,9 @@ class Wire:
             return web.Response(status=304)
         headers = {"ETag": etag} | ({"Link": self.links} if self.links else {})
         return web.Response(text=body, content_type="text/xml", headers=headers)
+
+    async def answer_robots(self, _: web.Request) -> web.Response:
+        return web.Response(text=self.robots)
 
     async def answer_page(self, request: web.Request) -> web.Response:
         self.visits.append((request.path, False))
@@ -144,6 +149,7 @@ async def running_wire() -> AsyncIterator[Wire]:
     app = web.Application()
     app.router.add_get("/feeds/{name}", wire.answer_feed)
     app.router.add_get("/pages/{slug}", wire.answer_page)
+    app.router.add_get("/robots.txt", wire.answer_robots)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
