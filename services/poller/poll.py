@@ -260,7 +260,7 @@ class FeedPoller:
 
 
 def _hubs_shown(feed: FeedSpec, fetched: Fetched, parsed: ParsedFeed) -> Shown | None:
-    document = DocumentLinks((parsed.hub,) if parsed.hub else (), parsed.self_link)
+    document = DocumentLinks(parsed.hubs, parsed.self_link)
     return shown(Reply(fetched.headers.links, fetched.final_url), document, feed.url)
 
 

@@ -233,7 +233,7 @@ ATOM = "xmlns:atom='http://www.w3.org/2005/Atom'"
 def test_an_rss_feed_names_its_hub_and_itself(links: str, hub: str | None, own: str | None) -> None:
     body = f"<rss version='2.0' {ATOM}><channel><title>x</title>{links}</channel></rss>".encode()
     feed = parsed(body)
-    assert (feed.hub, feed.self_link) == (hub, own)
+    assert (feed.hubs, feed.self_link) == ((hub,) if hub else (), own)
 
 
 def test_an_atom_feed_names_its_hub_and_itself() -> None:
@@ -242,4 +242,7 @@ def test_an_atom_feed_names_its_hub_and_itself() -> None:
         <link rel="hub" href="https://hub.example/"/><link rel="hub" href="https://b.example/"/>
         <link rel="self" href="https://draht.example/atom"/></feed>"""
     )
-    assert (feed.hub, feed.self_link) == ("https://hub.example/", "https://draht.example/atom")
+    assert (feed.hubs, feed.self_link) == (
+        ("https://hub.example/", "https://b.example/"),
+        "https://draht.example/atom",
+    )

@@ -51,8 +51,8 @@ class ParsedFeed:
     """A feed. `bozo` says it is malformed, as 9 % of good feeds are; `truncated`, that it
     has more entries than are read.
 
-    `hub` is the WebSub hub the document names, `self_link` the address it gives itself
-    (https://www.w3.org/TR/websub/#discovery). Both are absolute http or https addresses.
+    `hubs` are the WebSub hubs the document names, `self_link` the address it gives itself
+    (https://www.w3.org/TR/websub/#discovery). All are absolute http or https addresses.
     """
 
     title: str
@@ -60,5 +60,5 @@ class ParsedFeed:
     entries: tuple[FeedEntry, ...]
     bozo: bool = False
     truncated: bool = False
-    hub: str | None = None
+    hubs: tuple[str, ...] = ()
     self_link: str | None = None

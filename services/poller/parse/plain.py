@@ -5,6 +5,7 @@ related links `prune`'s and `related`'s.
 """
 
 from collections.abc import Iterable
+from itertools import islice
 from urllib.parse import urljoin, urlsplit
 
 from services.poller.language import iso_639_1
@@ -16,6 +17,7 @@ from services.poller.related import without_related
 from services.poller.text import clean, clean_title, cut, join, paragraphs
 
 _MAX_LABELS = 50  # authors or categories of one entry
+_MAX_LINKED = 5  # hubs
 _MAX_ADDRESS = 8_000  # guid or link; longer ones are data
 
 
@@ -29,15 +31,15 @@ def plain_feed(raw: RawFeed, url: str, bozo: bool) -> ParsedFeed:
         entries=tuple(entry for entry in entries if entry != FeedEntry()),
         bozo=bozo,
         truncated=raw.truncated,
-        hub=_linked("hub", raw, base),
-        self_link=_linked("self", raw, base),
+        hubs=_linked("hub", raw, base),
+        self_link=next(iter(_linked("self", raw, base)), None),
     )
 
 
-def _linked(relation: str, raw: RawFeed, base: str) -> str | None:
-    """The first address a feed links to as `relation`."""
+def _linked(relation: str, raw: RawFeed, base: str) -> tuple[str, ...]:
+    """The first few addresses a feed links to as `relation`."""
     links = (_link(href, base) for rel, href in raw.links if relation in rel.lower().split())
-    return next(filter(None, links), None)
+    return tuple(islice(filter(None, links), _MAX_LINKED))
 
 
 def _entry(raw: RawEntry, base: str) -> FeedEntry:

@@ -50,10 +50,14 @@ async def test_a_hub_that_stands_in_the_document_is_asked_for_the_self_link(
     desk.wire.links = ""
     desk.wire.head = (
         f"<atom:link {atom} rel='hub' href='{desk.hub.url}/inside'/>"
+        f"<atom:link {atom} rel='hub' href='{desk.hub.url}/other'/>"
         f"<atom:link {atom} rel='self' href='{desk.wire.url}/feeds/topic?a=1&amp;b=2'/>"
     )
     async with desk.at_work():
         await desk.hub.until_subscribed()
+    found = await desk.subscription()
+    assert found is not None
+    assert found.hubs == (f"{desk.hub.url}/inside", f"{desk.hub.url}/other")
     assert desk.hub.subscriber.path == "/inside"
     assert desk.hub.subscriber.form["hub.topic"] == f"{desk.wire.url}/feeds/topic?a=1&b=2"
 
