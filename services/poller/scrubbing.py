@@ -17,10 +17,10 @@ def without_secrets(parsed: ParsedFeed, access: Access) -> ParsedFeed:
     if not access.secrets:
         return parsed
     entries = tuple(_entry(entry, access) for entry in parsed.entries)
-    links = (parsed.hub, parsed.self_link)
-    hub, self_link = (access.address(link) if link else None for link in links)
+    hubs = tuple(filter(None, (access.address(hub) for hub in parsed.hubs)))
+    self_link = access.address(parsed.self_link) if parsed.self_link else None
     title = access.told(parsed.title)
-    clean = replace(parsed, title=title, entries=entries, hub=hub, self_link=self_link)
+    clean = replace(parsed, title=title, entries=entries, hubs=hubs, self_link=self_link)
     return parsed if clean == parsed else clean
 
 

@@ -79,10 +79,12 @@ async def test_a_process_with_a_public_url_is_pushed_to(
 
         await until(there, "the article")
         assert "websub: ready" in (await asked_of(url, "/readyz"))[1]
-        assert (
-            'wirewatch_websub_pushes_total{outcome="new"} 1.0'
-            in (await asked_of(url, "/metrics"))[1]
-        )
+
+        async def counted() -> bool:
+            shown = (await asked_of(url, "/metrics"))[1]
+            return 'wirewatch_websub_pushes_total{outcome="new"} 1.0' in shown
+
+        await until(counted, "the push to be counted")
     assert len(wire.polls()) == 1
 
 
