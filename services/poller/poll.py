@@ -88,7 +88,9 @@ class FeedPoller:
         if isinstance(access, MissingSecret):
             return FetchFailed(FetchReason.BAD_CREDENTIALS, access.problem)
         session, limits = self._around.session, self._policy.limits
-        return await fetch(session, memory.address, now, limits, memory.to_send(now), access)
+        # One that became private after it moved is asked where its secret belongs.
+        address = memory.address if may_move(feed) else memory.url
+        return await fetch(session, address, now, limits, memory.to_send(now), access)
 
     def hastened(self, memory: Memory) -> Memory:
         """The memory of a feed that is to be polled soon."""

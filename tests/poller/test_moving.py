@@ -134,6 +134,16 @@ async def test_where_the_new_address_fails_three_times_the_old_one_is_asked_agai
     assert await moved.titles() == ["News of first", "News of second"]
 
 
+async def test_one_that_becomes_private_after_it_moved_is_asked_where_its_secret_belongs(
+    moved: PollingDesk,
+) -> None:
+    await polled_on_days(moved, 0, 1.1, 2.2)
+    moved.wire.redirects.clear()
+    moved.feed = moved.feed.model_copy(update={"headers": {"X-Key": "a"}})
+    await polled_on_days(moved, 3.3)
+    assert last_asked(moved) == "/feeds/wire"
+
+
 async def test_an_address_that_the_operator_changes_is_asked_there(moved: PollingDesk) -> None:
     memory = await polled_on_days(moved, 0, 1.1, 2.2)
     assert at_address(memory, memory.url, moved.clock()).moved_to is not None
