@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from schemas.folder import FeedSpec
 from services.poller import memory as remembered
 from services.poller.fetch import Validators
-from services.poller.schedule import Health
+from services.poller.schedule import Health, Rhythm
 from services.store import written
 from services.store.database import Database
 from services.store.feeds import FeedState
@@ -105,6 +105,7 @@ def _state(spec: FeedSpec, due: datetime, now: datetime) -> FeedState:
         last_success_at=now,
         full_fetch_at=now,
         interval=timedelta(milliseconds=1),  # due again at once
+        rhythm=Rhythm(timedelta(minutes=40), now - timedelta(hours=3)),
         watched_since=now - timedelta(days=30),
     )
     return remembered.to_state(memory, now)

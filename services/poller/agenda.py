@@ -14,6 +14,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 
 from schemas.folder import FeedSpec
 from services.poller.addresses import host_of
@@ -152,10 +153,10 @@ class Agenda:
         if later is not None:
             self.put(spec, replace_due(memory, later))
             return None
-        name = host_of(memory.address)
+        name = _host_of(memory.address)
         if not self._enter(name, entry):
             return None
-        turn = Turn(FeedSpec.model_validate(spec), memory, name, spec, packed)
+        turn = Turn(_feed(spec), memory, name, spec, packed)
         self._turns[feed_id] = turn
         return turn
 
@@ -183,3 +184,19 @@ class Agenda:
     def _uncount(self, feed_id: str) -> None:
         if (before := self.memory(feed_id)) is not None:
             self.states[self._state_of(before)] -= 1
+
+
+def _host_of(address: str) -> str:
+    # Hosts are few; what comes after the host is no part of the question.
+    return _host_of_start(address[: address.find("/", len("https://")) + 1] or address)
+
+
+_host_of_start = lru_cache(10_000)(host_of)
+_PLAIN = FeedSpec.model_validate({"id": "plain", "url": "http://plain.invalid/"})
+
+
+def _feed(spec: Spec) -> FeedSpec:
+    """A feed that was validated when it was put: plain values need not be for every poll."""
+    if all(type(value) is str for value in spec.values()):
+        return _PLAIN.model_copy(update=dict(spec))
+    return FeedSpec.model_validate(spec)

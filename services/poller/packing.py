@@ -1,16 +1,17 @@
 """A feed between two polls as a string of bytes: a fifth of what its objects would take.
 
 Decides nothing. Every field of `Memory` is kept, whatever is added to it, as long as it is a
-plain value, a time, or a record of such.
+plain value, a time, or a record of such that has a default.
 """
 
 import marshal
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache
+from functools import cache, partial
+from operator import attrgetter
 from types import NoneType
-from typing import Any, get_args, get_type_hints
+from typing import Any, cast, get_args, get_type_hints
 
 from services.poller.memory import Memory
 
@@ -35,51 +36,66 @@ def spec_of(packed: bytes) -> Spec:
     return spec
 
 
-def _plain(record: Any) -> tuple[Any, ...]:
+_Way = Callable[[Any], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How records of a kind become tuples of plain values and back.
+
+    Fields that are plain have no way: there are many more of them.
+    """
+
+    values: _Way
+    there: tuple[tuple[int, _Way], ...]
+    back: tuple[tuple[int, _Way], ...]
+
+
+def _plain(record: Any) -> list[Any]:
     kind: Any = type(record)
-    return tuple(
-        [
-            value if to_plain is None or value is None else to_plain(value)
-            for value, (to_plain, _) in zip(
-                [getattr(record, name) for name in _names(kind)], _ways(kind), strict=True
-            )
-        ]
-    )
+    form = _form(kind)
+    values = list(form.values(record))
+    for place, to_plain in form.there:
+        if values[place] is not None:
+            values[place] = to_plain(values[place])
+    return values
 
 
-def _record(kind: Any, plain: tuple[Any, ...]) -> Any:
-    return kind(
-        *[
-            value if from_plain is None or value is None else from_plain(value)
-            for value, (_, from_plain) in zip(plain, _ways(kind), strict=True)
-        ]
-    )
+def _record(kind: Any, values: list[Any]) -> Any:
+    for place, from_plain in _form(kind).back:
+        if values[place] is not None:
+            values[place] = from_plain(values[place])
+    return kind(*values)
 
 
-_Way = tuple[Callable[[Any], Any] | None, Callable[[Any], Any] | None]
-_AS_IT_IS: _Way = (None, None)
-_TIMES: Mapping[Any, _Way] = {
+_TIMES: Mapping[Any, tuple[_Way, _Way]] = {
     # A microsecond survives as a float until the year 2255.
-    datetime: (datetime.timestamp, lambda value: datetime.fromtimestamp(value, UTC)),
-    timedelta: (timedelta.total_seconds, lambda value: timedelta(seconds=value)),
+    datetime: (datetime.timestamp, partial(datetime.fromtimestamp, tz=UTC)),
+    timedelta: (timedelta.total_seconds, lambda seconds: timedelta(seconds=seconds)),
     date: (date.toordinal, date.fromordinal),
 }
+_DEFAULT = 0
 
 
 @cache
-def _names(kind: Any) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
-
-
-@cache
-def _ways(kind: Any) -> tuple[_Way, ...]:
-    """For each field, how its value is made plain and back; None where it is plain."""
+def _form(kind: Any) -> _Form:
+    names = [field.name for field in fields(kind)]
     hints = get_type_hints(kind)
-    return tuple(_way(hints[name]) for name in _names(kind))
+    ways = [(place, _ways(hints[name])) for place, name in enumerate(names)]
+    return _Form(
+        attrgetter(*names),
+        tuple((place, way[0]) for place, way in ways if way),
+        tuple((place, way[1]) for place, way in ways if way),
+    )
 
 
-def _way(hint: Any) -> _Way:
+def _ways(hint: Any) -> tuple[_Way, _Way] | None:
+    """How values of a type become plain and back; None where they are plain."""
     (kind,) = [k for k in get_args(hint) or (hint,) if k is not NoneType]
-    if is_dataclass(kind):
-        return _plain, lambda plain: _record(kind, plain)
-    return _TIMES.get(kind, _AS_IT_IS)
+    if not is_dataclass(kind):
+        return _TIMES.get(kind)
+    default = cast(Any, kind)()  # most feeds are well and stay where they are
+    return (
+        lambda record: _DEFAULT if record == default else _plain(record),
+        lambda plain: default if plain == _DEFAULT else _record(kind, plain),
+    )

@@ -8,7 +8,7 @@ import random
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import assert_never
+from typing import Any, assert_never
 
 import structlog
 
@@ -53,6 +53,8 @@ class FeedPoller:
         self._policy = policy
         self._ingest = Ingest(around, policy)
         self.records = Records(around.database, around.clock)
+        # Bound once: nearly every poll ends so, and nearly nobody listens.
+        self._debug = log.bind().debug
         self._retries = PageRetries(around, policy, self._ingest)
         self._offline = Offline()
 
@@ -136,8 +138,9 @@ class FeedPoller:
         pace = self._pace(memory.feed_id, wanted, found)
         gap = found is not None and found.gap and memory.first_fetched_at is not None
         polled = schedule.Polled(pace, same_for, gap, spread)
-        after = remembered.answered(self._scheduled(memory, polled, now), now)
-        return replace(after, interval=wanted)
+        return remembered.answered(
+            memory, now, interval=wanted, **self._following(memory, polled, now)
+        )
 
     def _count_gap(self, feed: FeedSpec, memory: Memory, found: Sorted) -> None:
         if memory.first_fetched_at is not None and found.gap:
@@ -167,15 +170,15 @@ class FeedPoller:
         kept = partial(self._around.pushing.unchanged, feed_id=feed.id, started_at=now)
         await self._remember(after, None, kept)
         self._around.metrics.count_good_poll("unchanged", now)
-        log.debug("polled", feed=feed.id, outcome="unchanged")
+        self._debug("polled", feed=feed.id, outcome="unchanged")
         return after
 
     async def _failed(
         self, feed: FeedSpec, memory: Memory, outcome: PollOutcome, reason: str, detail: str
     ) -> Memory:
         now = self._around.clock()
-        after = self._scheduled(memory, outcome, now)
-        after = remembered.refused(after, f"{reason}: {detail}", now)
+        following = self._following(memory, outcome, now)
+        after = remembered.refused(memory, f"{reason}: {detail}", now, **following)
         after = self._back(feed, after)
         await self._remember(after, None)
         self._around.metrics.polls.labels(reason).inc()
@@ -232,10 +235,11 @@ class FeedPoller:
             case _:
                 return schedule.CutOff() if offline else schedule.Failed()
 
-    def _scheduled(self, memory: Memory, outcome: PollOutcome, now: datetime) -> Memory:
+    def _following(self, memory: Memory, outcome: PollOutcome, now: datetime) -> dict[str, Any]:
+        """What a poll changes of when the feed is due, and how it fares."""
         jitter = random.uniform(-1, 1)
         following = schedule.after(outcome, memory.health, self._policy.schedule, now, jitter)
-        return replace(memory, next_due_at=following.due_at, health=following.health)
+        return {"next_due_at": following.due_at, "health": following.health}
 
     async def _remember(
         self, memory: Memory, taken: Taken | None, tell: Tell | None = None

@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
 from statistics import median
 from typing import assert_never
@@ -190,6 +191,7 @@ def page_retry_due(
     return seen_at + first * _PAGE_RETRIES[attempt - 1]
 
 
+@lru_cache(1_000)  # there are few, and every answer has one
 def max_age(cache_control: str | None, age: str | None = None) -> timedelta | None:
     """How much longer the answer stays the same, by its Cache-Control and Age headers.
 

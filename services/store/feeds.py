@@ -1,6 +1,7 @@
 """The poller's memory: each feed's state, every identity seen, pages to try again."""
 
 import hashlib
+import json
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,7 +11,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.tables import entry_titles, feed_states, page_retries, seen_entries
-from services.store.upsert import upsert, upsert_each
+from services.store.upsert import stored_time, upsert, upsert_each, upsert_json
 
 # Both databases take a limited number of bound values.
 _IN_ONE_STATEMENT = 500
@@ -113,16 +114,25 @@ async def save_state(tx: AsyncConnection, state: FeedState) -> None:
 
 
 async def save_states(tx: AsyncConnection, states: Collection[FeedState]) -> None:
-    """Store many feeds' states, of each feed one, by one prepared statement."""
-    if not states:
-        return
-    names = FeedState.__slots__
+    """Store many feeds' states, of each feed one, by one statement."""
     # Always in the same order, so that two pollers cannot deadlock.
-    rows = [
-        {name: getattr(state, name) for name in names}
-        for state in sorted(states, key=lambda state: state.feed_id)
-    ]
-    await tx.execute(upsert_each(tx, feed_states, names, key=["feed_id"]), rows)
+    rows = [_row(state) for state in sorted(states, key=lambda state: state.feed_id)]
+    # Half a surrogate pair is no text to any database; escaped, SQLite would take it for one.
+    given = {"rows": json.dumps(rows, ensure_ascii=False)}
+    await tx.execute(upsert_json(tx, feed_states, FeedState.__slots__, "feed_id"), given)
+
+
+def _row(state: FeedState) -> Mapping[str, Any]:
+    return {
+        "feed_id": state.feed_id,
+        "url": state.url,
+        "etag": state.etag,
+        "last_modified": state.last_modified,
+        "body_hash": state.body_hash,
+        "first_fetched_at": stored_time(state.first_fetched_at),
+        "next_due_at": stored_time(state.next_due_at),
+        "health": json.dumps(dict(state.health)),
+    }
 
 
 async def forget_feeds(tx: AsyncConnection, feed_ids: Iterable[str]) -> None:

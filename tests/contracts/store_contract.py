@@ -139,9 +139,13 @@ class StoreContract(StoreBase):
 
     async def test_a_time_without_a_zone_is_refused(self, store: Database) -> None:
         naive = replace(STATE, next_due_at=NOW.replace(tzinfo=None))
-        with pytest.raises(StatementError, match="without a zone"):
+        with pytest.raises(ValueError, match="without a zone"):
             async with store.write() as tx:
                 await feeds.save_state(tx, naive)
+        retry = PageRetry("x", "harbour", b"", 0, NOW.replace(tzinfo=None))
+        with pytest.raises(StatementError, match="without a zone"):
+            async with store.write() as tx:
+                await feeds.schedule_retry(tx, retry)
 
     # What people wrote
 

@@ -9,7 +9,7 @@ import pytest
 from services.poller import agenda as module
 from services.poller import packing
 from services.poller.agenda import LOOKS_AT_ONCE, Agenda, Turn
-from services.poller.memory import Memory, answered, at_address, new_memory, replace_due
+from services.poller.memory import Memory, at_address, new_memory, replace_due
 from services.poller.schedule import Health
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -31,6 +31,10 @@ def put(agenda: Agenda, name: str, minutes_due: float = 1, host: str = "") -> Me
     )
     agenda.put(spec, memory)
     return memory
+
+
+def polled(memory: Memory) -> Memory:
+    return replace(memory, last_success_at=NOW, next_due_at=LATER)
 
 
 def turns(agenda: Agenda, now: datetime = NOW) -> list[Turn]:
@@ -59,7 +63,7 @@ def test_the_feed_that_is_due_the_longest_comes_first(agenda: Agenda) -> None:
 def test_a_feed_comes_again_when_it_is_due_by_what_its_poll_left(agenda: Agenda) -> None:
     put(agenda, "a")
     (turn,) = turns(agenda)
-    after = replace_due(answered(turn.memory, NOW), LATER)
+    after = polled(turn.memory)
     agenda.end(turn, after)
     assert turns(agenda) == []
     (again,) = turns(agenda, LATER)
@@ -137,7 +141,7 @@ def test_a_feed_that_moves_while_it_is_polled_goes_on_at_its_new_address(agenda:
     (turn,) = turns(agenda)
     moved = written("a", "new.example")
     agenda.put(moved, at_address(turn.memory, moved["url"], NOW))
-    agenda.end(turn, replace_due(answered(turn.memory, NOW), LATER))
+    agenda.end(turn, polled(turn.memory))
     (again,) = turns(agenda)
     assert again.feed.url == again.memory.url == moved["url"]
     assert again.memory.last_success_at is None
@@ -149,7 +153,7 @@ def test_a_feed_that_is_renamed_while_it_is_polled_keeps_what_the_poll_left(
     memory = put(agenda, "a")
     (turn,) = turns(agenda)
     agenda.put({"id": "a", "url": memory.url, "name": "The Wire"}, memory)
-    after = replace_due(answered(turn.memory, NOW), LATER)
+    after = polled(turn.memory)
     agenda.end(turn, after)
     (again,) = turns(agenda, LATER)
     assert (again.feed.name, again.memory) == ("The Wire", after)
@@ -169,7 +173,7 @@ def test_the_states_of_feeds_are_counted_as_they_change(agenda: Agenda) -> None:
     put(agenda, "b", -9)
     (turn,) = turns(agenda)
     assert +agenda.states == {"new": 2}
-    agenda.end(turn, replace_due(answered(turn.memory, NOW), LATER))
+    agenda.end(turn, polled(turn.memory))
     assert +agenda.states == {"ok": 1, "new": 1}
     (turn,) = turns(agenda, LATER)
     agenda.end(turn, replace(turn.memory, health=Health(failures=1)))

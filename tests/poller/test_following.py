@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -76,8 +76,9 @@ async def test_all_feeds_are_taken_over_however_many_pages_they_fill(desk: Desk)
 
 async def test_a_feed_is_taken_up_where_it_was_left(desk: Desk) -> None:
     await desk.write("a")
-    left = remembered.answered(
-        new_memory("a", "http://a.example/feed", NOW, timedelta()), NOW - timedelta(days=1)
+    left = replace(
+        new_memory("a", "http://a.example/feed", NOW, timedelta()),
+        last_success_at=NOW - timedelta(days=1),
     )
     async with desk.database.write() as tx:
         await feeds.save_state(tx, remembered.to_state(left, NOW))
@@ -90,7 +91,7 @@ async def test_what_is_known_in_the_process_is_newer_than_what_is_recorded(desk:
     await desk.look()
     turn = desk.agenda.next(NOW + timedelta(days=1), lambda *_: None)
     assert turn is not None
-    desk.agenda.end(turn, remembered.answered(turn.memory, NOW))
+    desk.agenda.end(turn, replace(turn.memory, last_success_at=NOW))
     await desk.write("a", name="A better name")
     await desk.look()
     memory = desk.agenda.memory("a")
@@ -153,8 +154,9 @@ async def test_what_others_may_have_polled_meanwhile_is_read_anew(database: Data
     share.ours = "none"
     desk.following.begin_again()
     assert not set(desk.agenda), "at once, for the database may be away"
-    of_another = remembered.answered(
-        new_memory("a1", "http://a1.example/feed", NOW, timedelta()), NOW - timedelta(hours=1)
+    of_another = replace(
+        new_memory("a1", "http://a1.example/feed", NOW, timedelta()),
+        last_success_at=NOW - timedelta(hours=1),
     )
     async with database.write() as tx:
         await feeds.save_state(tx, remembered.to_state(of_another, NOW))
