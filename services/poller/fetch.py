@@ -334,7 +334,8 @@ def _no_exchange(error: Exception) -> FetchFailed:
             return FetchFailed(reason, f"the proxy answered {status}", status)
         case aiohttp.ClientResponseError(status=status, message=message):
             # Its own text repeats the address.
-            return FetchFailed(FetchReason.UNREACHABLE, f"no HTTP: {message}"[:300], status)
+            said = message.partition("\n")[0].rstrip(" :")  # what follows is the server's
+            return FetchFailed(FetchReason.UNREACHABLE, f"no HTTP: {said}"[:300], status)
         case aiohttp.InvalidUrlClientError():
             detail = "a host that is a number; an IPv4 address has four, with dots"
             return FetchFailed(FetchReason.REFUSED_ADDRESS, detail)
