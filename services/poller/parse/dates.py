@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 import feedparser
 from feedparser.datetimes import _parse_date
 
+_LONGEST = 100  # a date with a weekday and a zone in words takes 60 characters
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Programs write year 1 or 1970 where they know no date.
 _FIRST_DATE = datetime(1971, 1, 1, tzinfo=UTC)
@@ -47,7 +48,7 @@ _USUAL = re.compile(
 _CLOCK_LAST = re.compile(r"^[^\d:]*\d{1,2}\s+\S+\s+\d{2,4}\s+\d{1,2}:\d{2}(?::\d{2})?\s*$")
 _WITHOUT_SIGNS = re.compile(r"^\s*(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)?(?=\D|\s*$)")
 # The months of wires that write dates in their own language, by the first letters that tell
-# them apart; English ones are feedparser's.
+# them apart.
 _MONTHS = {
     "jan": "janv jän ene gen sty янв oca",
     "feb": "fév fev lut фев şub",
@@ -62,7 +63,9 @@ _MONTHS = {
     "nov": "lis ноя kas",
     "dec": "dez déc dic des gru дек ara",
 }
-_MONTH_OF = {start: month for month, starts in _MONTHS.items() for start in starts.split()}
+_MONTH_OF = {
+    start: month for month, starts in _MONTHS.items() for start in (month, *starts.split())
+}
 _DAY_MONTH = re.compile(
     r"^(?:[^\W\d_]+\.?,?\s+)?(\d{1,2})\.?\s+(?:de\s+)?([^\W\d_]{3,})\.?,?\s+(.*)$"
 )
@@ -70,7 +73,7 @@ _DAY_MONTH = re.compile(
 
 def read_date(text: str) -> datetime | None:
     """The time a feed gives, in UTC; None for what is no date."""
-    return as_datetime(_parse_date(text))
+    return as_datetime(_parse_date(text)) if len(text) <= _LONGEST else None
 
 
 def as_datetime(parsed: object) -> datetime | None:

@@ -43,7 +43,7 @@ def _parse(body: bytes, content_type: str | None, url: str) -> ParsedFeed | Pars
     document = clean_document(body, content_type)
     if isinstance(document, ParseFailed):
         return document
-    raw, is_well_formed = _read(document.data)
+    raw, is_well_formed = read_document(document.data)
     if isinstance(raw, ParseFailed):
         return raw
     if not raw.entries and not raw.known:
@@ -51,7 +51,7 @@ def _parse(body: bytes, content_type: str | None, url: str) -> ParsedFeed | Pars
     return plain_feed(raw, url, bozo=document.mended or not is_well_formed)
 
 
-def _read(data: bytes) -> tuple[RawFeed | ParseFailed, bool]:
+def read_document(data: bytes) -> tuple[RawFeed | ParseFailed, bool]:
     """The feed in a document, and whether it is well-formed."""
     few = shortened(data) if tag_count(data) > _MAX_TAGS else data
     cut = few is not data
