@@ -31,7 +31,7 @@ _BEFORE_COLON = re.compile(
     rf"{_DECORATION}{_one_of((*BEFORE_COLON, *SECTIONS))}(?:{_SEPARATOR})", re.IGNORECASE
 )
 _MORE_FROM = re.compile(
-    rf"{_DECORATION}(?:read )?more (?:from|in|on|about) {_TITLE_CASE}"
+    rf"{_DECORATION}(?:read )?more (?:from|in|on|about) (?:the )?{_TITLE_CASE}"
     rf"(?:{_SEPARATOR}|{_DECORATION}$)",
     re.IGNORECASE,
 )
