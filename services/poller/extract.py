@@ -40,6 +40,12 @@ _HTML_TYPES = frozenset(("text/html", "application/xhtml+xml", "application/xml"
 _LOOKS_LIKE_HTML = re.compile(
     rb"<(?:!doctype\s+html|html|head|body|article|div|p)\b", re.IGNORECASE
 )
+# What is served as HTML by mistake and may hold tags: PDF, pictures, archives, JSON, feeds.
+_OTHER = re.compile(
+    rb"(?:\xef\xbb\xbf)?\s*(?:%PDF|\x89PNG|GIF8|\xff\xd8\xff|PK\x03\x04|[{\[]"
+    rb"|(?:<\?xml[^>]*>\s*)?(?:<!--.{0,2000}?-->\s*)?<(?:rss|feed|rdf:rdf|svg|urlset)\b)",
+    re.IGNORECASE | re.DOTALL,
+)
 
 
 class NoTextReason(StrEnum):
@@ -181,9 +187,8 @@ def _keep_times(tree: html.HtmlElement) -> None:
 
 def _is_html(page: bytes, content_type: str | None) -> bool:
     kind = (content_type or "").partition(";")[0].strip().lower()
-    return kind in _HTML_TYPES and bool(
-        _LOOKS_LIKE_HTML.search(page[:100_000].replace(b"\x00", b""))
-    )
+    start = page[:100_000].replace(b"\x00", b"")
+    return kind in _HTML_TYPES and not _OTHER.match(start) and bool(_LOOKS_LIKE_HTML.search(start))
 
 
 def _title(tree: html.HtmlElement) -> str | None:

@@ -102,7 +102,10 @@ class TextWorkers:
     async def extract_page(
         self, page: bytes, content_type: str | None, url: str
     ) -> Extracted | NoText:
-        """`extract.extract_page`; if it comes to no end, `extract.extract_simply`; or why not."""
+        """`extract.extract_page`; if it comes to no end, `extract.extract_simply`; or why not.
+
+        A page in which the first finds no article has none: the second would take its menus.
+        """
         failed = await self._extract(extract_page, page, content_type, url, self._page_seconds)
         if not isinstance(failed, NoText) or failed.reason is not NoTextReason.EXTRACTION_FAILED:
             return failed

@@ -99,6 +99,11 @@ def test_the_simple_way_cleans_as_the_other_does() -> None:
     [
         (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj <</Length 9>>", "text/html", NoTextReason.NOT_HTML),
         (b'{"@type": "NewsArticle", "text": "..."}', "text/html", NoTextReason.NOT_HTML),
+        (b'\xef\xbb\xbf [{"html": "%s"}]' % page(""), "text/html", NoTextReason.NOT_HTML),
+        (b"%PDF-1.7 " + page(""), "text/html", NoTextReason.NOT_HTML),
+        (b"<?xml version='1.0'?>\n<!-- x --><RSS>" + page(""), "text/html", NoTextReason.NOT_HTML),
+        (b"<!-- a comment first -->" + page(""), "text/html", None),
+        (b"<?xml version='1.0'?>" + page(""), "application/xhtml+xml", None),
         (b"\x89PNG\r\n\x1a\n" + bytes(5_000), "text/html; charset=utf-8", NoTextReason.NOT_HTML),
         (b"<rss><channel><title>x</title></channel></rss>", "text/html", NoTextReason.NOT_HTML),
         (page(""), "image/png", NoTextReason.NOT_HTML),
