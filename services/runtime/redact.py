@@ -23,6 +23,8 @@ _NAME = re.compile(
 _PARAMETER = re.compile(r"""([?&;]([\w.%\[\]-]{1,80})=)([^&;#\s"'<>]+)""")
 _USER = re.compile(r"(?<=://)[^/?#@\s]+(?=@)")
 _UUID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+# Most addresses have neither parameters nor anything as long as a token: told in a microsecond.
+_MAY_HOLD = re.compile(r"\?|[^/.]{20}")
 _WORD = re.compile(r"(?:^|[-_])[a-z]{3,}(?:[-_]|$)")
 
 _known: dict[str, None] = {}
@@ -68,6 +70,8 @@ def secrets_in_url(url: str) -> tuple[str, ...]:
 
     A value that may be a word is left out: it may also be a word of the news.
     """
+    if _MAY_HOLD.search(url) is None:
+        return ()
     try:
         values = [v for k, v in parse_qsl(urlsplit(url).query) if names_secret(k)]
         return (*(v for v in values if _random(v)), *_tokens_in_path(url))

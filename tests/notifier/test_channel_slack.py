@@ -14,6 +14,7 @@ from tests.contracts.channel_contract import ChannelContract
 from tests.notifier.alerts import NOW, ferry_alert
 from tests.notifier.free_ports import closed_port
 from tests.notifier.slack_double import WEBHOOK_PATH, Answer, SlackDouble, slack_double
+from tests.poller.private_server import proxy_to
 
 SPEC = SlackSpec(id="slack", type="slack", webhook_url=SecretRef(env="HOOK"))
 PATIENT, HASTY = 20.0, 0.2
@@ -199,3 +200,27 @@ async def test_a_mended_secret_works_without_a_new_channel(slack: SlackDouble) -
 )
 def test_a_pause_is_read_in_seconds_or_as_a_date(header: str | None, pause: int | None) -> None:
     assert retry_after(header, NOW) == (None if pause is None else timedelta(seconds=pause))
+
+
+async def test_a_webhook_in_a_network_that_is_not_public_is_not_called(slack: SlackDouble) -> None:
+    channel = SlackChannel(SPEC, {"HOOK": slack.url}, PATIENT)
+    outcome = await outcome_after(channel)
+    await channel.close()
+    assert isinstance(outcome, TryLater)
+    assert outcome.reason is Reason.UNREACHABLE
+    assert "127.0.0.1 is a loopback address" in outcome.detail
+    assert "WIREWATCH_ALLOWED_NETWORKS" in outcome.detail
+    assert slack.payloads == []
+
+
+async def test_a_webhook_goes_through_the_proxy_that_the_environment_names(
+    slack: SlackDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = int(slack.url.split(":")[2].partition("/")[0])
+    async with proxy_to(port) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        channel = SlackChannel(SPEC, {"HOOK": f"http://hooks.example{WEBHOOK_PATH}"}, PATIENT)
+        outcome = await outcome_after(channel)
+        await channel.close()
+    assert isinstance(outcome, Delivered)
+    assert len(slack.payloads) == 1

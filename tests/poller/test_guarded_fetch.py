@@ -15,7 +15,10 @@ from aiohttp import web
 
 from services.poller.fetch import FEED_LIMITS, Fetched, FetchFailed, FetchLimits, FetchReason, fetch
 from services.poller.session import new_session
+from services.poller.websub.hub import ask
+from services.poller.websub.plan import Refused
 from services.runtime.netguard import networks
+from services.store.websub import HubState, Subscription
 from tests.poller.names import Names
 
 NOW = datetime(2026, 3, 5, 12, tzinfo=UTC)
@@ -37,7 +40,8 @@ class Server:
     async def answer(self, request: web.Request) -> web.Response:
         self.asked.append(request.headers["Host"])
         if request.path == "/to":
-            return web.Response(status=302, headers={"Location": request.query["url"]})
+            status = 302 if request.method == "GET" else 307
+            return web.Response(status=status, headers={"Location": request.query["url"]})
         return web.Response(text="a document")
 
 
@@ -45,7 +49,7 @@ class Server:
 async def running_server() -> AsyncIterator[Server]:
     server = Server()
     app = web.Application()
-    app.router.add_get("/{path:.*}", server.answer)
+    app.router.add_route("*", "/{path:.*}", server.answer)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
@@ -194,3 +198,29 @@ async def test_without_an_allowance_nothing_on_this_machine_is_fetched(server: S
         "WIREWATCH_ALLOWED_NETWORKS",
     )
     assert server.asked == []
+
+
+async def test_a_hub_in_a_network_that_is_not_public_is_not_asked(server: Server) -> None:
+    here, private = (f"http://127.0.0.{n}:{server.port}" for n in (1, 2))
+    async with new_session("test/1", allowed=ALLOWED) as session:
+        for hub in (f"{private}/", f"{here}/to?url={private}/"):
+            answer = await ask(session, _subscription(hub), NOW)
+            assert isinstance(answer, Refused)
+            assert "127.0.0.2 is a loopback address" in answer.detail
+            assert "WIREWATCH_ALLOWED_NETWORKS" in answer.detail
+    assert server.asked == [f"127.0.0.1:{server.port}"]
+
+
+def _subscription(hub: str) -> Subscription:
+    return Subscription(
+        "callback",
+        "feed",
+        "https://a.example/feed",
+        hub,
+        (hub,),
+        "https://us.example",
+        "secret",
+        HubState.WANTED,
+        0,
+        NOW,
+    )

@@ -96,3 +96,12 @@ def test_the_example_with_everything_uncommented_is_valid(tmp_path: Path) -> Non
     ]
     env_file.write_text("\n".join(uncommented))
     assert load_settings(env_file) == (Settings(), [])
+
+
+def test_a_network_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WIREWATCH_ALLOWED_NETWORKS", "10.0.0.0/8, intranet")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    (problem,) = caught.value.problems
+    assert problem.startswith("WIREWATCH_ALLOWED_NETWORKS: 'intranet' is not a network")
+    assert "10.1.0.0/16" in problem
