@@ -167,6 +167,8 @@ def test_a_feed_of_many_sites_has_many_articles_of_one_path() -> None:
     other = FeedEntry(guid="https://two.example/?p=7", title="Other", published=NOW)
     assert kinds([one, other], seen) == [New, New]
     assert kinds([two, one], seen) == [New, Known]
+    third = FeedEntry(guid="https://three.example/?p=7", title="Third", published=NOW)
+    assert kinds([third, one], seen) == [New, Known]
 
 
 def test_without_guid_and_link_a_title_without_a_date_is_not_enough() -> None:

@@ -1,8 +1,10 @@
 """A poller that dies at any point loses nothing and publishes nothing under two names."""
 
+import secrets
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -22,9 +24,11 @@ from services.store.feeds import NOT_PUBLISHED
 from tests.poller.dying import Life, dying
 from tests.poller.wire import POLICY, PollingDesk, Wire, polling_desk
 from tests.servers.faults import CrashedError
+from tests.servers.postgres import PostgresServer
 
 Identity = tuple[str, str]
 Act = Callable[[PollingDesk, Surroundings], Awaitable[None]]
+Prepare = Callable[[PollingDesk], Awaitable[None]]
 HOURS = timedelta(hours=3)  # after which every page and every revision has had its turn
 
 
@@ -112,40 +116,137 @@ async def revisions_that_wait(desk: PollingDesk) -> None:
     assert len(waiting) == 2
 
 
+# Where it keeps what it knows
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteFiles:
+    """Databases in files of a folder."""
+
+    folder: Path
+
+    def url(self, name: str) -> str:
+        return sqlite_url(self.folder / name / "database.sqlite")
+
+    async def make(self, name: str, like: str | None) -> None:
+        if like is None:
+            (self.folder / name).mkdir()
+        else:
+            shutil.copytree(self.folder / like, self.folder / name)
+
+    async def drop(self, name: str) -> None:
+        shutil.rmtree(self.folder / name)
+
+
+@dataclass(frozen=True, slots=True)
+class PostgresDatabases:
+    """Databases of a server, and the files beside them."""
+
+    server: PostgresServer
+    files: SqliteFiles
+    prefix: str = field(default_factory=lambda: f"dying_{secrets.token_hex(4)}")
+
+    @property
+    def folder(self) -> Path:
+        return self.files.folder
+
+    def url(self, name: str) -> str:
+        return self.server.url(f"{self.prefix}_{name}")
+
+    async def make(self, name: str, like: str | None) -> None:
+        await self.files.make(name, like)
+        template = f" TEMPLATE {self.prefix}_{like}" if like else ""
+        await self.server.order(f"CREATE DATABASE {self.prefix}_{name}{template}")
+
+    async def drop(self, name: str) -> None:
+        await self.files.drop(name)
+        await self.server.order(f"DROP DATABASE {self.prefix}_{name} WITH (FORCE)")
+
+
+Homes = SqliteFiles | PostgresDatabases
+
+
+@asynccontextmanager
+async def _desk(
+    homes: Homes, name: str, wire: Wire, workers: TextWorkers
+) -> AsyncIterator[PollingDesk]:
+    async with (
+        open_database(homes.url(name)) as database,
+        open_bus(homes.folder / name / "bus.sqlite") as bus,
+        polling_desk(wire, bus, database, workers) as desk,
+    ):
+        yield desk
+
+
+@asynccontextmanager
+async def _heir(
+    homes: Homes, name: str, wire: Wire, workers: TextWorkers
+) -> AsyncIterator[PollingDesk]:
+    """Somebody who goes on with a copy of what `first` left behind."""
+    await homes.make(name, "first")
+    async with _desk(homes, name, wire, workers) as desk:
+        yield desk
+    await homes.drop(name)
+
+
+PAGES = {"before read", "after read"}
+EVER = {"before a send", "after a send", "before commit", "after commit"}
+
+
 @pytest.mark.parametrize(
     ("prepare", "act", "least"),
     [
-        (a_busy_feed, poll, {"before parse_feed", "before read", "after read"}),
-        (a_busy_feed, push, {"before read", "after read"}),
-        (a_new_feed, poll, {"before parse_feed"}),
-        (a_renamed_feed, poll, {"before parse_feed"}),
-        (pages_to_be_tried, work_off, {"before read", "after read"}),
-        (revisions_that_wait, work_off, {"before read", "after read"}),
+        (a_busy_feed, poll, PAGES | {"before parse_feed"}),
+        (a_busy_feed, push, PAGES),
+        (a_new_feed, poll, PAGES),
+        (a_renamed_feed, poll, PAGES),
+        (pages_to_be_tried, work_off, PAGES),
+        (revisions_that_wait, work_off, PAGES),
     ],
 )
 async def test_a_death_at_any_point_is_repaired_by_the_next_poll(
-    prepare: Callable[[PollingDesk], Awaitable[None]],
+    prepare: Prepare,
     act: Act,
     least: set[str],
     wire: Wire,
     text_workers: TextWorkers,
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "first").mkdir()
-    async with _desk(tmp_path / "first", wire, text_workers) as desk:
+    passed = await _die_everywhere(SqliteFiles(tmp_path), prepare, act, wire, text_workers)
+    assert least | EVER <= set(passed)
+
+
+@pytest.mark.slow  # a copy of a database for each point
+@pytest.mark.parametrize(("prepare", "act"), [(a_new_feed, poll), (pages_to_be_tried, work_off)])
+async def test_so_it_is_on_postgresql(
+    prepare: Prepare,
+    act: Act,
+    wire: Wire,
+    text_workers: TextWorkers,
+    tmp_path: Path,
+    postgres_server: PostgresServer,
+) -> None:
+    homes = PostgresDatabases(postgres_server, SqliteFiles(tmp_path))
+    assert set(await _die_everywhere(homes, prepare, act, wire, text_workers)) >= EVER
+    await homes.drop("first")
+
+
+async def _die_everywhere(
+    homes: Homes, prepare: Prepare, act: Act, wire: Wire, workers: TextWorkers
+) -> Sequence[str]:
+    """Let pollers die at each point that one passes who lives; the points."""
+    await homes.make("first", None)
+    async with _desk(homes, "first", wire, workers) as desk:
         await prepare(desk)
         before = await desk.memory()
     life = Life()
-    async with _copy(tmp_path, "whole", wire, text_workers) as desk:
+    async with _heir(homes, "whole", wire, workers) as desk:
         await act(desk, dying(desk.around, life))
         at_once = await desk.identities()
         await _settle(desk)
         expected = await desk.identities()
-    assert least | {"before a send", "after a send", "before commit", "after commit"} <= set(
-        life.passed
-    )
-    for point in range(1, len(life.passed) + 1):
-        async with _copy(tmp_path, f"dies-{point}", wire, text_workers) as desk:
+    for point, name in enumerate(life.passed, 1):
+        async with _heir(homes, f"dies_{point}", wire, workers) as desk:
             for _ in range(2):  # and once more, where it comes so far again
                 with suppress(CrashedError):
                     await act(desk, dying(desk.around, Life(point)))
@@ -153,9 +254,9 @@ async def test_a_death_at_any_point_is_repaired_by_the_next_poll(
                     before, await desk.memory(), at_once, await desk.identities()
                 )
             await _settle(desk)
-            where = f"point {point}, {life.passed[point - 1]}"
-            assert await desk.identities() == expected, where
-            assert _are_one_each(await desk.published()), where
+            assert await desk.identities() == expected, f"point {point}, {name}"
+            assert _are_one_each(await desk.published()), f"point {point}, {name}"
+    return life.passed
 
 
 def _nothing_is_ahead_of_the_bus(
@@ -180,24 +281,3 @@ async def _settle(desk: PollingDesk) -> None:
         await work_off(desk, desk.around)
     await poll(desk, desk.around)
     desk.ahead = timedelta()
-
-
-@asynccontextmanager
-async def _desk(folder: Path, wire: Wire, workers: TextWorkers) -> AsyncIterator[PollingDesk]:
-    async with (
-        open_database(sqlite_url(folder / "database.sqlite")) as database,
-        open_bus(folder / "bus.sqlite") as bus,
-        polling_desk(wire, bus, database, workers) as desk,
-    ):
-        yield desk
-
-
-@asynccontextmanager
-async def _copy(
-    home: Path, name: str, wire: Wire, workers: TextWorkers
-) -> AsyncIterator[PollingDesk]:
-    """What `first` left behind, for somebody else to go on with."""
-    shutil.copytree(home / "first", home / name)
-    async with _desk(home / name, wire, workers) as desk:
-        yield desk
-    shutil.rmtree(home / name)
