@@ -59,7 +59,7 @@ class Field:
         host = n % self.hosts
         place = f"127.0.{1 + host // 250}.{1 + host % 250}:{self.port}"
         kind = "new" if self.changes(n) else "same"
-        return f"http://{place}/{kind}/harbour/ships-and-ferries-{n:06}.xml"
+        return f"http://{place}/{kind}/harbour/{n:06}/rss.xml"
 
 
 async def configure(database: Database, field: Field, due: datetime, now: datetime) -> None:

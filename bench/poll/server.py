@@ -3,7 +3,7 @@
 Runs in a process of its own and prints its port. A path begins with what is wanted:
 
     /same/…        304, always
-    /new/NAME      a feed of ten entries; every request finds one more than the last
+    /new/…/NAME/…  a feed of ten entries; every request finds one more than the last
     /page/…        an article's page
 """
 
@@ -77,7 +77,7 @@ def _reply(kind: bytes, body: bytes) -> bytes:
 
 def _feed(path: bytes, newest: int, request: bytes) -> bytes:
     host = request.partition(b"Host: ")[2].partition(b"\r\n")[0].decode()
-    name = path.decode().rpartition("/")[2]
+    name = path.decode().split("/")[-2]
     items = (_item(host, name, number) for number in range(newest + ENTRIES, newest, -1))
     return f"{_TOP}{''.join(items)}</channel></rss>".encode()
 

@@ -114,8 +114,9 @@ class Agenda:
         None if no feed is due, or only such as may not be polled among the first
         `LOOKS_AT_ONCE`; then `is_due` tells whether to ask again.
         """
+        until = now.timestamp()
         for _ in range(LOOKS_AT_ONCE):
-            if not self.is_due(now):
+            if not self._due or self._due[0][0] > until:
                 break
             entry = heapq.heappop(self._due)
             if turn := self._turn(entry, now, goes_on_at):
@@ -193,10 +194,14 @@ def _host_of(address: str) -> str:
 
 _host_of_start = lru_cache(10_000)(host_of)
 _PLAIN = FeedSpec.model_validate({"id": "plain", "url": "http://plain.invalid/"})
+_STATE = _PLAIN.__getstate__()
+_PLAIN_FIELDS = frozenset({"id", "url", "name", "full_text", "late"})
 
 
 def _feed(spec: Spec) -> FeedSpec:
     """A feed that was validated when it was put: plain values need not be for every poll."""
-    if all(type(value) is str for value in spec.values()):
-        return _PLAIN.model_copy(update=dict(spec))
-    return FeedSpec.model_validate(spec)
+    if not spec.keys() <= _PLAIN_FIELDS:
+        return FeedSpec.model_validate(spec)
+    feed = FeedSpec.__new__(FeedSpec)
+    feed.__setstate__({**_STATE, "__dict__": {**_PLAIN.__dict__, **spec}})
+    return feed

@@ -7,18 +7,19 @@ business of `schedule`, `parse` and the session (see `session`).
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from functools import cache
 
 import aiohttp
 from yarl import URL
 
 from services.poller.addresses import NotFetchable, is_encodable, redirect_target, web_address
 from services.poller.credentials import OPEN, Access, origin_of
-from services.poller.session import QueueClock
+from services.poller.session import stop_while_queued
 from services.runtime.netguard import (
     NOTHING_PRIVATE,
     Networks,
@@ -101,7 +102,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class NotModified:
-    """304 to a conditional request."""
+    """304 to a conditional request; of the headers there is what tells how long it holds."""
 
     headers: ReplyHeaders
 
@@ -164,7 +165,8 @@ async def fetch(
     """
     try:
         async with asyncio.timeout(limits.total.total_seconds()) as timeout:
-            request = _Request(session, limits, validators, access, QueueClock(timeout), now)
+            stop_while_queued(timeout)
+            request = _Request(session, limits, validators, access, now)
             return _shown(await _follow(request, url))
     except TimeoutError:
         seconds = limits.total.total_seconds()
@@ -193,7 +195,6 @@ class _Request:
     limits: FetchLimits
     validators: Validators
     access: Access
-    clock: QueueClock
     now: datetime
 
     def refusal(self, url: URL) -> FetchFailed | None:
@@ -236,34 +237,47 @@ def _target(request: _Request, response: aiohttp.ClientResponse) -> URL | NotFet
     return target
 
 
-@asynccontextmanager
-async def _get(request: _Request, url: URL) -> AsyncIterator[aiohttp.ClientResponse]:
+_Response = AbstractAsyncContextManager[aiohttp.ClientResponse]
+
+
+def _get(request: _Request, url: URL) -> _Response:
     access = request.access
     sent = {"Accept": request.limits.accept, **access.headers_for(url)}
     if request.validators.etag is not None:
         sent["If-None-Match"] = request.validators.etag
     if request.validators.last_modified is not None:
         sent["If-Modified-Since"] = request.validators.last_modified
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=request.limits.connect.total_seconds())
     asked = request.session.get(
         access.keyed(url),
         headers=sent,
-        timeout=timeout,
+        timeout=_timeout(request.limits.connect),
         allow_redirects=False,
         proxy=access.proxy,
-        trace_request_ctx=request.clock,
     )
-    with opening_a_proxy() if access.proxy else nullcontext():
+    if access.proxy is None:
+        return asked
+    return _through_a_proxy(asked)
+
+
+@asynccontextmanager
+async def _through_a_proxy(asked: _Response) -> AsyncIterator[aiohttp.ClientResponse]:
+    with opening_a_proxy():
         async with asked as response:
             yield response
+
+
+@cache
+def _timeout(connect: timedelta) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, sock_connect=connect.total_seconds())
 
 
 async def _answer(
     request: _Request, response: aiohttp.ClientResponse, moved: URL | None
 ) -> FetchResult:
-    headers, access = _headers(response, request.access), request.access
+    access, read = request.access, _Headers(response, request.access)
     if response.status == 304 and request.validators != UNCONDITIONAL:
-        return NotModified(headers)
+        return NotModified(read.freshness())
+    headers = read.all()
     # 203 is a 200 that passed through a proxy; other 2xx carry no whole document.
     if response.status not in {200, 203}:
         return _refusal(response, parse_retry_after(headers.retry_after, request.now))
@@ -299,26 +313,38 @@ def _refusal(response: aiohttp.ClientResponse, retry_after: timedelta | None) ->
     return FetchFailed(reason, detail, response.status, retry_after, response.url.host)
 
 
-def _headers(response: aiohttp.ClientResponse, access: Access) -> ReplyHeaders:
-    def usable(value: str) -> bool:
+@dataclass(frozen=True, slots=True)
+class _Headers:
+    """The headers of a response, as far as they can be stored and sent back."""
+
+    response: aiohttp.ClientResponse
+    access: Access
+
+    def all(self) -> ReplyHeaders:
+        links = self.response.headers.getall("Link", ())
+        return ReplyHeaders(
+            etag=self._text("ETag"),
+            last_modified=self._text("Last-Modified"),
+            content_type=self._text("Content-Type"),
+            retry_after=self._text("Retry-After"),
+            cache_control=self._text("Cache-Control"),
+            age=self._text("Age"),
+            links=tuple(value for value in links if self._is_usable(value)),
+        )
+
+    def freshness(self) -> ReplyHeaders:
+        """What "not modified" tells that is not known: nearly every answer is one."""
+        return ReplyHeaders(cache_control=self._text("Cache-Control"), age=self._text("Age"))
+
+    def _text(self, name: str) -> str | None:
+        value = self.response.headers.get(name)
+        return value if value is not None and self._is_usable(value) else None
+
+    def _is_usable(self, value: str) -> bool:
         # Bytes that are not UTF-8 arrive as lone surrogates: they can be neither stored
         # nor sent back as they were, so such a header counts as absent. So does one that
         # repeats a secret: it would be stored.
-        return is_encodable(value) and not access.leaks(value)
-
-    def text(name: str) -> str | None:
-        value = response.headers.get(name)
-        return value if value is not None and usable(value) else None
-
-    return ReplyHeaders(
-        etag=text("ETag"),
-        last_modified=text("Last-Modified"),
-        content_type=text("Content-Type"),
-        retry_after=text("Retry-After"),
-        cache_control=text("Cache-Control"),
-        age=text("Age"),
-        links=tuple(value for value in response.headers.getall("Link", ()) if usable(value)),
-    )
+        return is_encodable(value) and not self.access.leaks(value)
 
 
 def _no_exchange(error: Exception) -> FetchFailed:

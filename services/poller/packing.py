@@ -41,7 +41,7 @@ _Way = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """How records of a kind become tuples of plain values and back.
+    """How records of a kind become lists of plain values and back.
 
     Fields that are plain have no way: there are many more of them.
     """
@@ -96,6 +96,6 @@ def _ways(hint: Any) -> tuple[_Way, _Way] | None:
         return _TIMES.get(kind)
     default = cast(Any, kind)()  # most feeds are well and stay where they are
     return (
-        lambda record: _DEFAULT if record == default else _plain(record),
+        lambda record: _DEFAULT if record is default or record == default else _plain(record),
         lambda plain: default if plain == _DEFAULT else _record(kind, plain),
     )

@@ -20,8 +20,7 @@ class QueueClock:
     """Stops a time-out while a request waits for one of the host's few connections.
 
     Twenty new articles of one slow host share two connections; the last one's time must
-    not run out while the first ones are read. Counts for the requests of the task that
-    makes it, until that makes another.
+    not run out while the first ones are read.
     """
 
     __slots__ = ("_left", "_timeout")
@@ -29,7 +28,6 @@ class QueueClock:
     def __init__(self, timeout: asyncio.Timeout) -> None:
         self._timeout = timeout
         self._left: float | None = None
-        _CLOCK.set(self)
 
     def stop(self) -> None:
         """The request has to wait for a connection."""
@@ -84,6 +82,11 @@ class _QueueingConnector(aiohttp.TCPConnector):
         await super()._wait_for_available_connection(key, traces)
         if clock is not None:
             clock.go_on()
+
+
+def stop_while_queued(timeout: asyncio.Timeout) -> None:
+    """Stop this time-out while a request of the task that runs waits for a connection."""
+    _CLOCK.set(QueueClock(timeout))
 
 
 _CLOCK: ContextVar[QueueClock | None] = ContextVar("clock", default=None)

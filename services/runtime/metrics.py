@@ -30,6 +30,7 @@ class Metrics:
         self.polls = Counter(
             "wirewatch_polls_total", "Feed polls by outcome.", ["outcome"], registry=r
         )
+        self._good_polls: dict[str, Counter] = {}  # looking one up takes longer than counting
         self.last_good_poll = LateGauge(
             "wirewatch_poll_last_success_timestamp_seconds",
             "When a feed was last polled with success, in Unix time.",
@@ -169,7 +170,9 @@ class Metrics:
 
     def count_good_poll(self, outcome: str, at: datetime) -> None:
         """Count a poll that succeeded, and remember when."""
-        self.polls.labels(outcome).inc()
+        if outcome not in self._good_polls:
+            self._good_polls[outcome] = self.polls.labels(outcome)
+        self._good_polls[outcome].inc()
         self.last_good_poll.set(at.timestamp())
 
     def observe_latency(self, stage: str, start: datetime | None, end: datetime) -> None:

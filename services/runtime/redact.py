@@ -112,7 +112,7 @@ def _is_token(segment: str) -> bool:
     if _UUID.fullmatch(segment):
         return True
     random = len(segment) >= 20 and re.fullmatch(r"[\w~%-]+", segment, re.ASCII) is not None
-    return random and _random(segment) and _WORD.search(segment) is None
+    return random and _WORD.search(segment) is None and _random(segment)
 
 
 def _random(value: str) -> bool:

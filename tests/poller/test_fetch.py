@@ -102,13 +102,13 @@ async def test_validators_go_back_byte_for_byte_and_304_is_not_modified(
 
     async def handler(request: web.Request) -> web.Response:
         raw.append(dict(request.raw_headers))
-        return web.Response(status=304, headers={"ETag": '"n"'})
+        return web.Response(status=304, headers={"Cache-Control": "max-age=9", "Age": "2"})
 
     odd = Validators(etag="unquoted--gzip; é", last_modified="thu, 5 mar 2026 1:02:03 +0000")
     async with serving(handler) as url:
         result = await fetch(session, url, NOW, LIMITS, odd)
     assert isinstance(result, NotModified)
-    assert result.headers.validators == Validators(etag='"n"')
+    assert (result.headers.cache_control, result.headers.age) == ("max-age=9", "2")
     assert raw[0][b"If-None-Match"] == "unquoted--gzip; é".encode()
     assert raw[0][b"If-Modified-Since"] == b"thu, 5 mar 2026 1:02:03 +0000"
     assert raw[0][b"User-Agent"] == AGENT.encode()
