@@ -242,7 +242,9 @@ _Response = AbstractAsyncContextManager[aiohttp.ClientResponse]
 
 def _get(request: _Request, url: URL) -> _Response:
     access = request.access
-    sent = {"Accept": request.limits.accept, **access.headers_for(url)}
+    sent = {**access.headers_for(url)}
+    if "accept" not in map(str.lower, sent):
+        sent["Accept"] = request.limits.accept
     if request.validators.etag is not None:
         sent["If-None-Match"] = request.validators.etag
     if request.validators.last_modified is not None:

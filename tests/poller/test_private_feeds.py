@@ -2,6 +2,7 @@
 else."""
 
 import base64
+from dataclasses import replace
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
@@ -12,8 +13,14 @@ from aiohttp import web
 
 from schemas.article import Article
 from schemas.folder import BasicAuth, FeedSpec, SecretRef
-from services.poller.credentials import access_of
+from services.poller.credentials import Access, access_of
+from services.poller.fetch import FEED_LIMITS, Fetched, fetch
+from services.poller.session import new_session
+from services.runtime.clock import utc_now
+from services.runtime.netguard import LOOPBACK
+from tests.notifier.certificates import make_certificate
 from tests.poller.private_server import PrivateServer, private_server, proxy_to
+from tests.poller.test_fetch import serving
 from tests.poller.wire import BODY, PollingDesk
 
 TOKEN = "tok-9f8e7d6c5b4a"
@@ -288,6 +295,46 @@ async def test_a_proxy_on_a_private_address_is_opened_for_its_feed_alone(
         desk.feed = spec("http://news.example/feed", proxy=proxy.url)
         server.answers["/feed"] = document(rss())
         assert (await desk.poll()).last_error is None
+
+
+async def test_a_proxy_on_the_way_to_https_sees_its_own_login_and_no_other(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
+    seen: list[str] = []
+
+    async def answer(request: web.Request) -> web.Response:
+        seen.extend(request.headers.values())
+        return web.Response(text=request.headers["Authorization"])
+
+    feed = spec("https://localhost/feed", proxy=SecretRef(env="PROXY"), **REFS["token"])
+    async with (
+        serving(answer, certificate.serving()) as url,
+        proxy_to(int(url.rpartition(":")[2])) as proxy,
+        # Nothing private is allowed: the proxy is opened because it is one.
+        new_session("test/1", tls=certificate.trusting()) as session,
+    ):
+        env = {"PROXY": proxy.url.replace("//", "//me:proxy-pass-1@"), "TOKEN": TOKEN}
+        access = access_of(feed, env)
+        assert isinstance(access, Access)
+        limits = replace(FEED_LIMITS, allowed=LOOPBACK)
+        result = await fetch(session, feed.url, utc_now(), limits, access=access)
+    assert isinstance(result, Fetched)
+    assert result.body == f"Bearer {TOKEN}".encode()
+    login = base64.b64encode(b"me:proxy-pass-1").decode()
+    (head,) = proxy.heads
+    assert head.startswith("CONNECT localhost:443 HTTP/1.1")
+    assert f"Proxy-Authorization: Basic {login}" in head
+    assert TOKEN not in head
+    assert login not in str(seen)
+
+
+async def test_what_a_feed_accepts_may_be_said_in_any_case(desk: PollingDesk) -> None:
+    async with private_server() as server:
+        server.answers["/feed"] = document(rss())
+        desk.feed = spec(f"{server.url}/feed", headers={"accept": "text/xml", "user-agent": "me"})
+        await desk.poll()
+        (asked,) = server.asked
+    sent = {name.lower(): value for name, value in asked.headers.items()}
+    assert (sent["accept"], sent["user-agent"]) == ("text/xml", "me")
 
 
 @pytest.mark.parametrize(
