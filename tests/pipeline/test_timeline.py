@@ -119,3 +119,52 @@ async def test_every_stage_of_the_latency_is_measured(timeline: EmbeddedTimeline
         name = "wirewatch_alert_latency_seconds_count"
         assert await timeline.wirewatch.metric(name, stage=stage) == 1
     assert (await timeline.wirewatch.get("/healthz"))[0] == 200
+
+
+def with_an_operator(timeline: EmbeddedTimeline, **env: str) -> None:
+    """Somebody is told of feeds, in a channel of their own, after seconds instead of hours."""
+    subscriptions = [
+        {"id": "all", "channel": "desk", "rules": "all"},
+        {"id": "operator", "kind": "ops", "channel": "desk"},
+    ]
+    timeline.wirewatch.write("subscriptions.yaml", {"subscriptions": subscriptions})
+    timeline.wirewatch.env = {**timeline.wirewatch.env, **env}
+
+
+async def test_a_feed_that_breaks_is_told_once_and_once_more_when_it_is_back(
+    timeline: EmbeddedTimeline,
+) -> None:
+    with_an_operator(timeline, WIREWATCH_FEED_BROKEN_AFTER_MINUTES="0.02")
+    await timeline.wirewatch.start_ready()
+    await timeline.publish("wire", "Troops", HIT, summary=SUMMARY)
+    await timeline.expect("Troops")
+    await timeline.newsroom.afflict_feed("wire", "500")
+    await timeline.expect("wire cannot be read", "http_error")
+    assert await timeline.wirewatch.metric("wirewatch_feeds", state="broken") == 1
+    await timeline.polled_again(1)
+    await timeline.wirewatch.kill()  # whoever comes next does not tell it again
+    await timeline.wirewatch.start()
+    await timeline.wirewatch.until_ready()
+    await timeline.newsroom.afflict_feed("wire", "ok")
+    await timeline.expect("wire can be read again", within=60)  # by now its waits are long
+    await timeline.polled_again(3)
+    await timeline.expect_nothing_more()
+
+
+async def test_a_feed_that_goes_silent_is_told_once_and_once_more_when_it_publishes(
+    timeline: EmbeddedTimeline,
+) -> None:
+    with_an_operator(timeline, WIREWATCH_FEED_SILENT_AFTER_HOURS="0.0005")
+    await timeline.wirewatch.start_ready()
+    for n in range(11):
+        await timeline.publish("wire", f"Harvest {n}", FILLER, summary="Talks about grain.")
+        await timeline.articles_since_start(n + 1)
+    await timeline.expect("wire has gone silent")
+    await timeline.polled_again(3)
+    await timeline.publish("wire", "Harvest again", FILLER, summary="Talks about grain.")
+    await timeline.expect("wire publishes again")
+    # It may be silent once more by now, and nothing else.
+    await timeline.polled_again(3)
+    later = timeline.slack.received[timeline.expected :]
+    assert all("has gone silent" in payload for payload in later)
+    assert len(later) <= 1

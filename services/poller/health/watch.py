@@ -41,7 +41,8 @@ from services.store.written import Kind
 
 log = structlog.get_logger()
 
-LOOK_EVERY = timedelta(seconds=30)
+_LOOKS = 120  # within the time that it takes a feed to count as broken
+_LEAST, _MOST = timedelta(seconds=0.2), timedelta(seconds=30)
 _SHARE_OF_TIME = 0.01  # 10,000 feeds take 0.4 s of a processor
 _AT_ONCE = 200
 _NOTICES_KEPT = timedelta(days=180)
@@ -63,12 +64,12 @@ class Watch:
         database: Database,
         clock: Clock,
         policy: EpisodePolicy,
-        every: timedelta = LOOK_EVERY,
     ) -> None:
         self._database = database
         self._clock = clock
         self._policy = policy
-        self._every = every.total_seconds()
+        soon = min(policy.broken_after, policy.silent_after) / _LOOKS
+        self._every = min(max(soon, _LEAST), _MOST).total_seconds()
 
     async def run(self, stop: asyncio.Event, component: Component) -> None:
         """Look until `stop` is set."""
