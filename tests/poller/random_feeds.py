@@ -166,3 +166,20 @@ def feeds(draw: st.DrawFn) -> bytes:
         inside = f"<channel>{inside}</channel>"
     root = f"<{kind}{default} {_DECLARED}{base}>{inside}</{kind}>"
     return f"<?xml version='1.0' encoding='utf-8'?>\n{root}".encode()
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A feed with the faults that feeds have."""
+    document = draw(feeds())
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.integers(0, len(document)))
+        fault = draw(st.sampled_from(_FAULTS))
+        document = document[:at] + fault + document[at + draw(st.integers(0, 3)) :]
+    return document
+
+
+_FAULTS = [
+    *(b"&", b"&nbsp;", b"&foo;", b"&#31;", b"\x00", b"\x92", b"\x0b", b"<", b">", b"<br>", b"</p>"),
+    *(b"]]>", b"<![CDATA[", b'"', b"<!--", b"<?", b"", b"\xef\xbb\xbf", b" ", b"<x:y/>"),
+]

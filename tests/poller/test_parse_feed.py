@@ -246,3 +246,25 @@ def test_an_atom_feed_names_its_hub_and_itself() -> None:
         ("https://hub.example/", "https://b.example/"),
         "https://draht.example/atom",
     )
+
+
+def test_what_breaks_feedparser_down_costs_one_element() -> None:
+    broken = "<width><content>x</content></width>"  # feedparser raises TypeError
+    item = f"<item><title>One</title><guid>1</guid>{broken}<description>Text.</description></item>"
+    for undeclared in ("", "<un:declared/>"):
+        feed = parsed(rss(f"{item}<item><title>Two</title></item>{undeclared}"))
+        assert [entry.title for entry in feed.entries] == ["One", "Two"]
+        assert feed.entries[0].summary == "Text."
+        assert feed.bozo is bool(undeclared)
+
+
+def test_a_guid_is_a_link_only_if_it_is_an_address() -> None:
+    assert only_entry("<title>x</title><guid>4711</guid>").link is None
+    assert only_entry("<title>x</title><guid>/4711</guid>").link == "https://wire.example/4711"
+    other = "<title>x</title><link/><guid isPermaLink='false'>https://wire.example/1</guid>"
+    assert only_entry(other).link == "https://wire.example/1"
+
+
+def test_a_name_is_freed_of_an_address_of_any_length() -> None:
+    entry = only_entry("<title>x</title><author>ada@wire.example (Ada Holm)</author>")
+    assert entry.author == ("Ada Holm",)

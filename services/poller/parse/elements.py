@@ -85,9 +85,9 @@ class Reading:
         self.bases.append(self.base)
         return element
 
-    def leave(self) -> None:
-        """End an element. Where nothing was the base, the element's stays."""
-        self.bases.pop()
+    def leave(self, depth: int) -> None:
+        """End the element of this depth. Where nothing was the base, the element's stays."""
+        del self.bases[depth - 1 :]
         if self.bases and self.bases[-1]:
             self.base = self.bases[-1]
 

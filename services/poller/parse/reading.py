@@ -20,7 +20,7 @@ from services.poller.parse.parsed import MAX_ENTRIES, ParsedFeed, ParseFailed, P
 from services.poller.parse.plain import plain_feed
 from services.poller.parse.raw import RawFeed
 from services.poller.parse.reference import read_with_feedparser
-from services.poller.parse.tree import read_tree
+from services.poller.parse.tree import read_tree, read_what_is_usual
 
 _MAX_TAGS = 400_000  # 2,000 entries of a hundred elements; a tree takes 150 bytes an element
 _ENTRY_START = re.compile(rb"<(?:[\w.-]+:)?(?:item|entry)[\s>/]", re.IGNORECASE)
@@ -60,16 +60,29 @@ def read_document(data: bytes) -> tuple[RawFeed | ParseFailed, bool]:
     root = well_formed(few)
     is_well_formed = root is not None
     if root is None:
-        few = with_plain_ampersands(few)
-        root = well_formed(few)
+        mended = with_plain_ampersands(few)
+        root = well_formed(mended)
+        few = few if root is None else mended
     if isinstance(root, ParseFailed):
         return root, True
     found = read_tree(root) if root is not None else None
     if found is None and root is not None and _has_crowded_tag(root):
         detail = f"an element of more than {MAX_ATTRIBUTES} attributes"
         return ParseFailed(ParseReason.TOO_COMPLEX, detail), True
-    found = found or read_with_feedparser(shortened(few))
+    found = found or _read_the_rest(shortened(few))
     return replace(found, truncated=found.truncated or cut), is_well_formed
+
+
+def _read_the_rest(data: bytes) -> RawFeed:
+    try:
+        return read_with_feedparser(data)
+    except Exception:
+        # One element feedparser stumbles over (a `<width>` of nothing) must not cost the feed.
+        root = _parsed(data, recover=True)
+        found = read_what_is_usual(root) if root is not None else None
+        if found is None:
+            raise
+        return found
 
 
 def _has_crowded_tag(root: etree._Element) -> bool:
@@ -102,8 +115,17 @@ def well_formed(document: bytes) -> etree._Element | ParseFailed | None:
     No network, no file, no entity: what a document declares is not followed. (Without
     `collect_ids` the parser would be a little faster, and would load the DTD.)
     """
+    try:
+        return _parsed(document, recover=False)
+    except etree.XMLSyntaxError as error:
+        if error.code in _LIMITS:  # type: ignore[attr-defined]  # missing in lxml-stubs
+            return ParseFailed(ParseReason.TOO_COMPLEX, f"{error.msg}"[:300])
+        return None
+
+
+def _parsed(document: bytes, recover: bool) -> etree._Element | None:
     parser = etree.XMLParser(
-        recover=False,
+        recover=recover,
         no_network=True,
         load_dtd=False,
         resolve_entities=False,
@@ -111,9 +133,4 @@ def well_formed(document: bytes) -> etree._Element | ParseFailed | None:
         remove_comments=True,
         remove_pis=True,
     )
-    try:
-        return etree.fromstring(document, parser)
-    except etree.XMLSyntaxError as error:
-        if error.code in _LIMITS:  # type: ignore[attr-defined]  # missing in lxml-stubs
-            return ParseFailed(ParseReason.TOO_COMPLEX, f"{error.msg}"[:300])
-        return None
+    return etree.fromstring(document, parser)

@@ -36,11 +36,21 @@ def read_tree(root: etree._Element) -> RawFeed | None:
         return None
 
 
+def read_what_is_usual(root: etree._Element) -> RawFeed | None:
+    """The feed without the elements that only feedparser reads: the last resort where
+    feedparser itself breaks down."""
+    try:
+        return TreeReader(root, forgiving=True).read()
+    except UnusualError:
+        return None
+
+
 class TreeReader:
     """Reads one document, element by element in the order in which they stand."""
 
-    def __init__(self, root: etree._Element) -> None:
+    def __init__(self, root: etree._Element, forgiving: bool = False) -> None:
         self._root = root
+        self._forgiving = forgiving
         self._state = Reading()
         self._entries: list[RawEntry] = []
         self._entry_count = 0
@@ -86,8 +96,12 @@ class TreeReader:
 
     def _read_children(self, parent: Element) -> None:
         for child in parent.tag:
-            self._read(self._state.enter(child, parent.depth + 1))
-            self._state.leave()
+            try:
+                self._read(self._state.enter(child, parent.depth + 1))
+            except UnusualError:
+                if not self._forgiving:
+                    raise
+            self._state.leave(parent.depth + 1)
 
     def _read(self, element: Element) -> None:
         if handler := _HANDLERS.get(element.name):
