@@ -29,7 +29,7 @@ from services.runtime.health import Health
 from services.runtime.lifecycle import Part
 from services.runtime.log import configure_logging
 from services.runtime.metrics import Metrics
-from services.runtime.process import Process
+from services.runtime.process import Process, collect_garbage_seldom
 from services.runtime.settings import Settings
 from services.store.database import open_database, sqlite_url
 
@@ -227,6 +227,7 @@ def _stat(path: Path) -> list[str]:
 
 if __name__ == "__main__":
     configure_logging("info", "json")
+    collect_garbage_seldom()
     sides = {"bare": bare, "whole": whole, "idle": idle}
     given = Task(**json.load(sys.stdin))
     print(json.dumps(asyncio.run(sides[given.kind](given))))

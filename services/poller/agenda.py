@@ -98,6 +98,12 @@ class Agenda:
         self._uncount(feed_id)
         self._packed.pop(feed_id, None)
 
+    def clear(self) -> None:
+        """There are no feeds any more; polls under way end as any other."""
+        self._packed.clear()
+        self._due.clear()
+        self.states.clear()
+
     def change(self, memory: Memory) -> None:
         """Remember something else of a feed that is not being polled."""
         spec = self.spec(memory.feed_id)

@@ -41,8 +41,7 @@ class Following:
         """
         self._generation = 0
         if self._share.is_lost():
-            for feed_id in list(self._agenda):
-                self._agenda.drop(feed_id)
+            self._agenda.clear()
 
     async def look(self, now: datetime) -> None:
         """Take over feeds once the rules they were applied with are broadcast.

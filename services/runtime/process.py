@@ -1,6 +1,7 @@
 """What every long-running process has in common: metrics, health, endpoint, parts, signals."""
 
 import asyncio
+import gc
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
@@ -105,8 +106,20 @@ async def _refresh(refreshes: Iterable[Refresh]) -> None:
             log.warning("gauges not refreshed", error=str(error))
 
 
+def collect_garbage_seldom() -> None:
+    """Leave what the imports made out of every later collection, and collect less often.
+
+    It is some 200,000 objects that never go away; looking through them again and again
+    took a twentieth of a busy poller's time (bench/poll).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(5_000, 20, 20)
+
+
 async def run_until_signal(name: str, settings: Settings, assemble: Assemble) -> int:
     """Run a process until SIGTERM or Ctrl-C; the exit code."""
+    collect_garbage_seldom()
     async with stop_on_signals() as stop:
         try:
             await run_process(name, settings, assemble, stop)

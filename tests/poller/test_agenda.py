@@ -136,6 +136,19 @@ def test_a_feed_that_was_dropped_comes_no_more(agenda: Agenda) -> None:
     assert not any(agenda.states.values())
 
 
+def test_an_agenda_that_was_cleared_begins_anew(agenda: Agenda) -> None:
+    for name in ("a", "b"):
+        put(agenda, name)
+    turn = agenda.next(NOW, always)
+    assert turn is not None
+    agenda.clear()
+    assert not list(agenda) and not any(agenda.states.values()) and not agenda.is_due(NOW)
+    put(agenda, "a")
+    assert turns(agenda) == []
+    agenda.end(turn, polled(turn.memory))
+    assert names(turns(agenda, LATER)) == ["a"]
+
+
 def test_a_feed_that_moves_while_it_is_polled_goes_on_at_its_new_address(agenda: Agenda) -> None:
     put(agenda, "a")
     (turn,) = turns(agenda)
