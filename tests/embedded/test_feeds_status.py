@@ -217,11 +217,19 @@ def test_an_outage_of_our_network_stands_above_all(desk: Desk) -> None:
 
 
 def test_no_credential_is_shown(desk: Desk) -> None:
-    url = "https://private.example/feed?key=hunter2secret"
-    desk.feed("private", broken, url=url, token={"env": "TOKEN_NAME"})
+    in_path = "0123456789abcdef0123456789abcdef"
+    url = f"https://private.example/{in_path}/feed?key=hunter2secret"
+
+    def life(feed: Faring) -> None:
+        feed.answers().fails(f"http_error: {url}&token=hunter3secret refused")
+        feed.memory = replace(feed.memory, moved_to=url)
+
+    desk.feed("private", life, url=url, token={"env": "TOKEN_NAME"})
     for said in (desk.asks(), desk.asks("private"), desk.asks("--json")):
-        assert "hunter2secret" not in said.stdout
-        assert "TOKEN_NAME" not in said.stdout
+        for secret in ("hunter2secret", "hunter3secret", "TOKEN_NAME"):
+            assert secret not in said.stdout
+    (found,) = json.loads(desk.asks("--json").stdout)["feeds"]
+    assert in_path not in found["url"] + found["moved_to"]
 
 
 def test_hostile_words_of_a_server_steer_no_terminal(desk: Desk) -> None:

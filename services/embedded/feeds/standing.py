@@ -26,6 +26,7 @@ from services.poller.health.episodes import (
 )
 from services.poller.health.states import STATES, state_of
 from services.poller.memory import Memory
+from services.runtime.redact import shown, shown_url
 from services.store.notices import StoredNotice
 from services.store.websub import Subscription
 
@@ -70,7 +71,7 @@ class Standing:
     def error(self) -> str | None:
         """Why the last poll failed, fit for a terminal."""
         error = self.memory.last_error if self.memory else None
-        return clean.line(error, _LONGEST) if error else None
+        return clean.line(shown(error), _LONGEST) if error else None
 
     @property
     def text_rate(self) -> float | None:
@@ -136,8 +137,8 @@ def in_lines(one: Standing, seen: int, told: Sequence[StoredNotice]) -> Iterator
 
 
 def shown_address(url: str) -> str:
-    """An address without what may be a secret: user, password and query."""
-    parts = urlsplit(url)
+    """An address without what may be a secret: user, query, and a key that stands in its path."""
+    parts = urlsplit(shown_url(url))
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
     return clean.line(f"{bare}?…" if parts.query else bare, _LONGEST)
 

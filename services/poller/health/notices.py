@@ -14,6 +14,7 @@ from services.poller.health.episodes import Began, Change, Ended, EpisodeKind
 from services.poller.health.ledger import EVERY_FEED
 from services.poller.health.network import Survey
 from services.poller.memory import Memory
+from services.runtime.redact import shown
 
 _BEGINS = {
     EpisodeKind.BROKEN: NoticeKind.BROKEN,
@@ -43,7 +44,7 @@ def of_feed(
         feed_id=memory.feed_id,
         feed_name=spec.name if spec else None,
         host=host_of(memory.url) or None,
-        error=memory.last_error if began else None,
+        error=shown(memory.last_error) if began and memory.last_error else None,
         failures=memory.vitals.failures,
         last_success_at=memory.last_success_at,
         next_poll_at=memory.next_due_at,
