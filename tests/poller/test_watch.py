@@ -133,6 +133,7 @@ async def test_an_outage_of_ours_is_told_once_and_no_feed_by_itself(room: Room) 
         room.feed(name).pass_by(MINUTE).answers()
     room.feed(names[-1]).pass_by(MINUTE).fails()
     assert await room.look() == ["None reconnected"]
+    assert await room.look() == []  # the last one's failures so far were not its own
     for name in names[:-1]:
         room.feed(name).answers_for(2 * HOUR)
     room.feed(names[-1]).fails_for(2 * HOUR)
