@@ -90,6 +90,15 @@ class WebSubContract(StoreBase):
         assert sorted(won) == [False, True]
         assert await there(store) == claim
 
+    async def test_a_claim_once_made_is_not_made_again_on_what_was_before(
+        self, store: Database, other: Database
+    ) -> None:
+        asked = replace(FIRST, state=HubState.REQUESTED, attempts=1, next_at=NOW + MINUTE)
+        await add(store, asked)
+        again = replace(asked, attempts=2, next_at=NOW + 9 * MINUTE)
+        won = await asyncio.gather(change(store, asked, again), change(other, asked, again))
+        assert sorted(won) == [False, True]
+
     async def test_a_change_leaves_alone_what_pushes_have_counted(self, store: Database) -> None:
         await add(store, FIRST)
         async with store.write() as tx:

@@ -5,7 +5,7 @@ has anything to do with costs nothing. Deciding is `plan`'s business.
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -26,6 +26,7 @@ from services.store.websub import FORMER, HubState, Subscription
 log = structlog.get_logger()
 
 _REFRESH_EVERY = timedelta(seconds=5)  # others change subscriptions too
+_REFRESH_RESTLESS = timedelta(seconds=0.5)
 # What a poll changes is seen here once its transaction is over, which may take a moment.
 _RESTLESS_FOR = timedelta(seconds=5)
 
@@ -67,9 +68,9 @@ class Book:
         due = [s for s in self._all.values() if plan.is_due(s, now)]
         return sorted(due, key=lambda s: s.next_at)
 
-    def promised(self, now: datetime) -> Iterable[str]:
-        """The feeds that are to be polled by now because of a push."""
-        return [i for i, s in self._of_feed.items() if s.poll_at is not None and s.poll_at <= now]
+    def promised(self) -> dict[str, datetime]:
+        """The feeds that are to be polled because of a push, and by when."""
+        return {i: s.poll_at for i, s in self._of_feed.items() if s.poll_at is not None}
 
     def counts(self) -> dict[HubState, int]:
         """How many subscriptions there are by state."""
@@ -104,9 +105,10 @@ class Book:
             self.touch()
 
     def _is_stale(self, now: datetime) -> bool:
-        if self._read_at is None or now - self._read_at >= _REFRESH_EVERY:
+        if self._read_at is None:
             return True
-        return self._restless_until is not None and now < self._restless_until
+        restless = self._restless_until is not None and now < self._restless_until
+        return now - self._read_at >= (_REFRESH_RESTLESS if restless else _REFRESH_EVERY)
 
     def _was_missed(self, current: Subscription) -> bool:
         announced = current.poll_at is not None or current.feed_id in self.arriving

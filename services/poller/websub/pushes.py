@@ -31,7 +31,9 @@ log = structlog.get_logger()
 TO_TAKE = timedelta(seconds=60)  # after which a poll is to make up for a push
 _AT_ONCE = 16  # of up to feed_max_bytes each
 _GRACE_SECONDS = 15  # when the process ends; what is not taken by then is polled
-_POLLED_INSTEAD = frozenset((PushOutcome.POLLED, PushOutcome.UNREADABLE, PushOutcome.BUG))
+_POLLED_INSTEAD = frozenset(
+    (PushOutcome.PING, PushOutcome.POLLED, PushOutcome.UNREADABLE, PushOutcome.BUG)
+)
 
 PollSoon = Callable[[str], None]
 
@@ -78,7 +80,6 @@ class Pushes:
         async with self._around.database.write() as tx:
             await websub.pinged(tx, push.subscription.callback, now)
         self._done(push, PushOutcome.PING)
-        self.poll_soon(push.feed.id)
 
     async def accept(self, push: Push) -> None:
         """Begin to take a document in; that its news will not be lost is certain on return.
@@ -88,7 +89,6 @@ class Pushes:
         if len(self._tasks) >= _AT_ONCE:
             await self._promise(push, self._around.clock())
             self._done(push, PushOutcome.POLLED)
-            self.poll_soon(push.feed.id)
             return
         promised = self._around.clock() + TO_TAKE
         arriving = self._arrive(push.feed.id)
@@ -120,8 +120,6 @@ class Pushes:
         finally:
             self._leave(push.feed.id)
         self._done(push, outcome)
-        if outcome in _POLLED_INSTEAD:
-            self.poll_soon(push.feed.id)
 
     async def _outcome(self, push: Push, promised: datetime, arriving: _Arriving) -> PushOutcome:
         try:
@@ -176,4 +174,6 @@ class Pushes:
     def _done(self, push: Push, outcome: PushOutcome) -> None:
         self._around.metrics.websub_pushes.labels(outcome.value).inc()
         log.info("pushed", feed=push.feed.id, outcome=outcome.value, bytes=len(push.body))
-        self._book.touch()
+        if outcome in _POLLED_INSTEAD:
+            self._book.touch()
+            self.poll_soon(push.feed.id)

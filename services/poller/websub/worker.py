@@ -39,7 +39,7 @@ class HubWorker:
         self._book = book
         self._pushes = pushes
         self._asking: dict[str, asyncio.Task[None]] = {}
-        self._is_first_look = True
+        self._left_over: set[str] | None = None
 
     async def run(self, stop: asyncio.Event, component: Component) -> None:
         """Work until `stop` is set; pushes under way are finished."""
@@ -67,11 +67,14 @@ class HubWorker:
         return _LOOK_EVERY_SECONDS
 
     def _poll_promised(self, now: datetime) -> None:
-        # A process that starts finds what the one before had no time to take.
-        horizon = datetime.max.replace(tzinfo=now.tzinfo) if self._is_first_look else now
-        self._is_first_look = False
-        for feed_id in self._book.promised(horizon):
-            self._pushes.poll_soon(feed_id)
+        # What stands there at the start was left over by a process that had no time to take it;
+        # polling may not know its feeds yet, so it is told until the promise is kept.
+        promised = self._book.promised()
+        left_over = promised.keys() if self._left_over is None else self._left_over
+        self._left_over = left_over & promised.keys()
+        for feed_id, poll_at in promised.items():
+            if poll_at <= now or feed_id in self._left_over:
+                self._pushes.poll_soon(feed_id)
 
     async def _start_due(self, now: datetime) -> None:
         for subscription in self._book.due(now):

@@ -1,11 +1,13 @@
 """From a feed that names a hub to an article that the hub pushed, and on through the years."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from services.bus.port import Bus
 from services.poller.pages import TextWorkers
+from services.store import websub
 from services.store.database import Database
 from services.store.websub import HubState, Subscription
 from tests.poller.websub.desk import PushDesk, push_desk
@@ -13,7 +15,7 @@ from tests.poller.wire import Wire
 from tests.servers.faults import CrashedError
 from tests.servers.hub_double import HubDouble
 
-DAY = timedelta(days=1)
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 
 
 async def test_what_a_hub_pushes_is_published_without_a_poll(desk: PushDesk) -> None:
@@ -216,6 +218,7 @@ async def test_a_feed_that_moves_to_another_hub_is_subscribed_there(desk: PushDe
         desk.ahead = timedelta(hours=3)
         await desk.until_state(HubState.LEFT, HubState.ACTIVE)
         await desk.hub.until_subscribed(1)
+        assert await desk.hub.push(desk.wire.document("ferry"), desk.hub.asked[0]) == 410
     assert desk.hub.subscriber.path == "/other"
     asked = [(a.path, a.mode) for a in desk.hub.asked]
     assert sorted(asked) == [
@@ -260,6 +263,28 @@ async def test_a_hub_that_limits_requests_is_left_alone_as_long_as_it_wants(
         desk.ahead = timedelta(minutes=121)
         await desk.until_active()
     assert desk.counted("requests_total", outcome="asked_to_wait") == 1
+
+
+async def test_a_hub_that_limits_requests_is_left_alone_for_all_its_feeds(
+    desk: PushDesk, hub: HubDouble
+) -> None:
+    await desk.configure("one", "two")
+    async with desk.at_work("poller"):
+        await desk.until_polled(2)
+        await desk.until_state(HubState.WANTED, HubState.WANTED)
+    first, second = await desk.everything()
+    async with desk.real.write() as tx:  # the second is due when the first was asked
+        await websub.change(tx, second, replace(second, next_at=desk.clock() + 5 * MINUTE))
+    hub.refuse(429, {"Retry-After": "7200"})
+    async with desk.at_work("websub"):
+        await desk.hub.until_asked(1)
+
+        async def both_wait() -> bool:
+            later = desk.clock() + timedelta(minutes=115)
+            return all(s.next_at > later for s in await desk.everything())
+
+        await desk.until(both_wait, "both feeds to wait")
+    assert first.hub == second.hub
 
 
 async def test_where_one_hub_refuses_the_next_is_asked(desk: PushDesk) -> None:
