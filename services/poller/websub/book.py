@@ -63,6 +63,10 @@ class Book:
         """Something has changed: read it soon."""
         self._restless_until = self._clock() + _RESTLESS_FOR
 
+    def of_feed(self, feed_id: str) -> Subscription | None:
+        """The subscription of a feed, no former one."""
+        return self._of_feed.get(feed_id)
+
     def due(self, now: datetime) -> Sequence[Subscription]:
         """The subscriptions at which something is to be done, the longest due first."""
         due = [s for s in self._all.values() if plan.is_due(s, now)]

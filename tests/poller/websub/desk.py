@@ -163,10 +163,12 @@ class PushDesk:
 
         async def there() -> bool:
             found = await self.subscription()
-            return found is not None and found.streak == count and found.poll_at is None
+            known = self.book.of_feed("wire")
+            settled = found is not None and found.streak == count and found.poll_at is None
+            return settled and found == known
 
+        self.book.touch()
         await until(there, f"{count} pushes in a row")
-        await self.book.refresh(self.real, self.clock() + timedelta(minutes=1))
 
     async def until_shown(self, state: str, count: int) -> None:
         await self.until_counted("subscriptions", count, state=state)

@@ -79,7 +79,7 @@ async def test_a_feed_without_a_hub_is_polled_and_nobody_is_asked(desk: PushDesk
     assert desk.hub.asked == []
 
 
-@pytest.mark.parametrize("private", [{"headers": {"X-Key": "1"}}, {"token": {"env": "TOKEN"}}])
+@pytest.mark.parametrize("private", [{"headers": {"X-Edition": "uk"}}, {"token": {"env": "TOKEN"}}])
 async def test_no_hub_hears_of_a_private_feed(
     desk: PushDesk, private: dict[str, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
