@@ -37,6 +37,10 @@ def real_feeds() -> list[tuple[str, bytes]]:
 
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(feeds())
+@example(
+    b"<rss xmlns:m='http://search.yahoo.com/mrss/'><channel><item>"
+    b"<m:title>a</m:title><title>b</title><m:title>c</m:title></item></channel></rss>"
+)
 @example(b"<rss><channel><item><title/><link/><guid>http://a/</guid></item></channel></rss>")
 def test_a_well_formed_feed_is_read_as_feedparser_reads_it(document: bytes) -> None:
     root = well_formed(document)

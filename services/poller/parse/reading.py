@@ -58,19 +58,26 @@ def read_document(data: bytes) -> tuple[RawFeed | ParseFailed, bool]:
     if tag_count(few) > _MAX_TAGS:
         return ParseFailed(ParseReason.TOO_COMPLEX, f"more than {_MAX_TAGS:,} elements"), True
     root = well_formed(few)
-    is_well_formed = root is not None
-    if root is None:
-        mended = with_plain_ampersands(few)
-        root = well_formed(mended)
-        few = few if root is None else mended
+    if root is not None:
+        return _found(root, few, cut), True
+    # Where that does not make it well-formed, feedparser gets it as it came: it might lose
+    # entries of a document that was mended by half.
+    mended = with_plain_ampersands(few)
+    root = well_formed(mended)
+    return _found(root, few if root is None else mended, cut), False
+
+
+def _found(
+    root: etree._Element | ParseFailed | None, data: bytes, cut: bool
+) -> RawFeed | ParseFailed:
     if isinstance(root, ParseFailed):
-        return root, True
+        return root
     found = read_tree(root) if root is not None else None
     if found is None and root is not None and _has_crowded_tag(root):
         detail = f"an element of more than {MAX_ATTRIBUTES} attributes"
-        return ParseFailed(ParseReason.TOO_COMPLEX, detail), True
-    found = found or _read_the_rest(shortened(few))
-    return replace(found, truncated=found.truncated or cut), is_well_formed
+        return ParseFailed(ParseReason.TOO_COMPLEX, detail)
+    found = found or _read_the_rest(shortened(data))
+    return replace(found, truncated=found.truncated or cut)
 
 
 def _read_the_rest(data: bytes) -> RawFeed:
