@@ -10,10 +10,12 @@ import yaml
 from services.embedded import commands
 from services.runtime.clock import utc_now
 from services.runtime.settings import Settings
-from services.store import written
+from services.store import deliveries, written
 from services.store.database import open_database, sqlite_url
+from services.store.deliveries import NewDelivery
 from services.store.written import Kind
 from tests.embedded.command_line import an_empty_place, typed
+from tests.notifier.notices import told
 from tests.pipeline.inboxes import slack_inbox
 from tests.pipeline.stories import REFERENCE
 
@@ -204,3 +206,17 @@ def test_commands_on_an_empty_state_say_so(folder: Path) -> None:
     assert typed("deliveries", "list").stdout == "no deliveries\n"
     assert typed("dlq", "list").stdout == "no dead letters\n"
     assert typed("deliveries", "retry", "nothing").exit_code == 1
+
+
+def test_a_notice_to_the_operator_is_listed_among_the_deliveries(tmp_path: Path) -> None:
+    async def tell() -> None:
+        (tmp_path / "var").mkdir()
+        url = sqlite_url(tmp_path / "var" / "wirewatch.sqlite")
+        async with open_database(url) as database, database.write() as tx:
+            message = told()
+            new = NewDelivery("d", message.story_id, "operator", 1, "desk", message.encode())
+            await deliveries.enqueue(tx, [new], utc_now())
+
+    asyncio.run(tell())
+    said = typed("deliveries", "list")
+    assert "operator -> desk The Harbour Gazette cannot be read" in said.stdout
