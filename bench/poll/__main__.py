@@ -115,7 +115,7 @@ def _compare(case: Case, task: Task, repeats: int) -> float:
     rate: float = ours["per_s"] / bare["per_s"]
     # Other work on the machine disturbs it less than the rate, and in other runs.
     for side, best in zip(zip(*runs, strict=True), (bare, ours), strict=True):
-        best |= min(({k: f[k] for k in _CPU} for f in side), key=lambda f: sum(f.values()))
+        best.update(min(({k: f[k] for k in _CPU} for f in side), key=lambda f: sum(f.values())))
     cpu = (ours["cpu_us"] + ours["children_us"]) / bare["cpu_us"]
     print(f"{case.name + ', bare loop':34}{bare['per_s']:>10,.0f}{bare['cpu_us']:>10.0f}")
     print(
