@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+import structlog
+from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.folder import FeedSpec
@@ -19,6 +21,8 @@ from services.poller.sharing import Share
 from services.store import feeds, written
 from services.store.database import Database
 from services.store.written import Kind
+
+log = structlog.get_logger()
 
 _AT_ONCE = 200
 _FIRST_POLL_GAP = timedelta(seconds=0.05)  # between the first polls of many new feeds
@@ -33,6 +37,8 @@ class Following:
         self._agenda = agenda
         self._share = share
         self._generation = 0
+        self.invalid: set[str] = set()
+        """Feeds as an earlier version took them, which this one cannot poll."""
 
     def begin_again(self) -> None:
         """Other feeds are ours now: look at them all.
@@ -58,6 +64,7 @@ class Following:
 
     async def _take_over(self, tx: AsyncConnection, now: datetime) -> None:
         gone = set(self._agenda)
+        self.invalid.clear()
         spread = min(await written.count(tx, Kind.FEEDS) * _FIRST_POLL_GAP, _LONGEST_SPREAD)
         async for page in written.pages(tx, Kind.FEEDS, _AT_ONCE):
             ours = {i: s.spec for i, s in page.items() if self._share.has(s.spec["url"])}
@@ -74,10 +81,32 @@ class Following:
         changed = {i: spec for i, spec in ours.items() if self._agenda.spec(i) != spec}
         stored = await feeds.states_of(tx, [i for i in changed if i not in self._agenda])
         for feed_id, spec in changed.items():
-            feed = FeedSpec.model_validate(spec)
+            feed = _valid(feed_id, spec)
+            if feed is None:
+                self.invalid.add(feed_id)
+                self._agenda.drop(feed_id)
+                continue
             state = stored.get(feed_id)
             known = remembered.from_state(state) if state else self._agenda.memory(feed_id)
             self._agenda.put(spec, _memory(feed, known, now, spread))
+
+
+def _valid(feed_id: str, spec: Spec) -> FeedSpec | None:
+    """What was written of a feed; None, loudly, where this version would not take it.
+
+    The others are polled all the same. The values stay out of the log: they may be secret.
+    """
+    try:
+        return FeedSpec.model_validate(spec)
+    except ValidationError as error:
+        mistakes = error.errors(include_input=False, include_url=False, include_context=False)
+        log.error(
+            "a stored feed is not valid in this version and is not polled; "
+            "mend it in the folder and apply that",
+            feed=feed_id,
+            keys=sorted({str(mistake["loc"][0]) for mistake in mistakes if mistake["loc"]}),
+        )
+        return None
 
 
 def _memory(feed: FeedSpec, known: Memory | None, now: datetime, spread: timedelta) -> Memory:

@@ -6,6 +6,7 @@ down when, that of `records`.
 
 import asyncio
 import random
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -228,8 +229,9 @@ class PollingWorker:
         component.ready()
 
     def _show_states(self) -> None:
+        states = self._agenda.states + Counter(broken=len(self._following.invalid))
         for state in STATES:
-            self._metrics.feeds.labels(state).set(self._agenda.states[state])
+            self._metrics.feeds.labels(state).set(states[state])
 
     def _under_way(self) -> list[asyncio.Task[None]]:
         return [*self._polling.values(), *([self._retrying] if self._retrying else [])]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
+from structlog.testing import capture_logs
 
 from services.poller import following as module
 from services.poller import memory as remembered
@@ -183,3 +184,21 @@ async def test_an_outage_half_way_is_made_good_at_the_next_look(desk: Desk) -> N
         await desk.look()
     desk.following._database = desk.database
     assert await desk.look() == {"b", "c", "d", "e", "f"}
+
+
+async def test_a_feed_that_this_version_would_not_take_keeps_no_other_from_being_polled(
+    desk: Desk,
+) -> None:
+    await desk.write("a", "b", "c", "d", "e")
+    async with desk.database.write() as tx:
+        odd = {"id": "b", "url": "http://b.example/feed", "headers": {"Host": "secret-value"}}
+        await written.put(tx, Kind.FEEDS, {"b": odd}, "apply", NOW)
+    with capture_logs() as said:
+        assert await desk.look() == {"a", "c", "d", "e"}
+    assert desk.following.invalid == {"b"}
+    (line,) = [entry for entry in said if entry["log_level"] == "error"]
+    assert (line["feed"], line["keys"]) == ("b", ["headers"])
+    assert "secret-value" not in str(said)
+    await desk.write("a", "b")
+    assert await desk.look() == {"a", "b"}
+    assert not desk.following.invalid

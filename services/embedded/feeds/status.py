@@ -6,11 +6,13 @@ silent or gone; 2: the question could not be answered.
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+from pydantic import ValidationError
 from rich.console import RenderableType
 from rich.style import Style
 from rich.table import Table
@@ -90,7 +92,7 @@ async def _standings(tx: AsyncConnection, policy: EpisodePolicy, now: datetime) 
     ledger = Ledger(await notices.episodes(tx))
     found = []
     for feed_id, item in stored.items():
-        spec = FeedSpec.model_validate(dict(item.spec))
+        spec = _spec(feed_id, item.spec)
         memory = remembered.from_state(states[feed_id]) if feed_id in states else None
         host = host_of(memory.address if memory else spec.url)
         found.append(
@@ -105,6 +107,14 @@ async def _standings(tx: AsyncConnection, policy: EpisodePolicy, now: datetime) 
             )
         )
     return sorted(found, key=lambda one: one.rank)
+
+
+def _spec(feed_id: str, stored: Mapping[str, Any]) -> FeedSpec:
+    """A feed as far as it is shown, also one that this version would not take."""
+    try:
+        return FeedSpec.model_validate(dict(stored))
+    except ValidationError:
+        return FeedSpec.model_construct(id=feed_id, url=stored["url"], name="(not valid any more)")
 
 
 async def _one(

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
+from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.folder import FeedSpec
@@ -174,7 +175,10 @@ async def _write(
 
 async def _spec(tx: AsyncConnection, feed_id: str) -> FeedSpec | None:
     item = await written.item(tx, Kind.FEEDS, feed_id)
-    return FeedSpec.model_validate(dict(item.spec)) if item else None
+    try:
+        return FeedSpec.model_validate(dict(item.spec)) if item else None
+    except ValidationError:  # `following` says so
+        return None
 
 
 def _log(notice: Notice) -> None:
