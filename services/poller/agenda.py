@@ -179,9 +179,12 @@ class Agenda:
     def _leave(self, name: str) -> None:
         host = self._hosts[name]
         host.polls -= 1
-        if host.waiting:
-            heapq.heappush(self._due, host.waiting.popleft())
-        elif not host.polls:
+        # An entry may be for something that is past: after the last poll there is nobody
+        # who would let in those behind it.
+        for _ in range(1 if host.polls else len(host.waiting)):
+            if host.waiting:
+                heapq.heappush(self._due, host.waiting.popleft())
+        if not host.polls:
             del self._hosts[name]
 
     def _expect(self, memory: Memory) -> None:

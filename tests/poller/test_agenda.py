@@ -102,6 +102,18 @@ def test_a_host_gets_no_more_than_its_part_and_its_other_feeds_follow(agenda: Ag
     assert names(turns(agenda)) == ["slow-3", "slow-4"]
 
 
+def test_a_feed_behind_others_of_its_host_that_are_gone_has_its_turn(agenda: Agenda) -> None:
+    for number in range(5):
+        put(agenda, f"feed-{number}", 9 - number, "one.example")
+    under_way = turns(agenda)
+    assert names(under_way) == ["feed-0", "feed-1"]
+    for number in range(4):
+        agenda.drop(f"feed-{number}")
+    for turn in under_way:
+        agenda.end(turn, polled(turn.memory))
+    assert names(turns(agenda)) == ["feed-4"]
+
+
 def test_a_host_that_is_the_same_in_capitals_and_at_another_port_is_one(agenda: Agenda) -> None:
     for number, host in enumerate(("a.example", "A.example", "a.example:8080")):
         put(agenda, f"f{number}", 9 - number, host)
