@@ -79,7 +79,7 @@ class Placing:
         self._window = None
 
     async def _place(self, tx: AsyncConnection, article: Article, now: datetime) -> Placed:
-        window = await self._current(tx, now)
+        window = await self._current(tx, now, min(now, article.seen_at))
         report = report_of(article)
         story = await stories.story_of_article(tx, article.article_id)
         if story is not None:
@@ -118,12 +118,16 @@ class Placing:
         await _save(tx, article, report.trace, story, kind)
         return story
 
-    async def _current(self, tx: AsyncConnection, now: datetime) -> StoryWindow:
+    async def _current(
+        self, tx: AsyncConnection, now: datetime, reported_at: datetime
+    ) -> StoryWindow:
+        # By the reports' clock: what waited out an outage of days is compared with what came
+        # right before it.
         if self._window is None:
-            self._window = await _read(tx, now)
+            self._window = await _read(tx, reported_at)
             log.info("stories of the last days read", stories=len(self._window))
         if self._swept_at is None or now - self._swept_at >= _SWEEP_EVERY:
-            self._window.sweep(now)
+            self._window.sweep(reported_at)
             await stories.forget(tx, now - 2 * LONGEST_STORY, now - REPORTS_KEPT)
             self._swept_at = now
         return self._window

@@ -164,6 +164,43 @@ def test_a_short_report_with_the_same_address_is_the_same_story() -> None:
     assert window.judge(again) == Copy(story)
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        pytest.param(
+            {"url": "https://gazette.example/live", "title": "Ferry line to the islands stops"},
+            {"url": "https://gazette.example/live", "title": "Mine shut after a fire at night"},
+            id="other headlines",
+        ),
+        pytest.param(
+            {"url": "https://gazette.example/live", "title": "Magnitude 4.2 near the islands"},
+            {"url": "https://gazette.example/live", "title": "Magnitude 5.1 near the islands"},
+            id="other numbers",
+        ),
+        pytest.param(
+            {"url": "https://gazette.example/live#post-1", "title": ""},
+            {"url": "https://gazette.example/live#post-2", "title": ""},
+            id="no headlines, other anchors",
+        ),
+    ],
+)
+def test_the_short_posts_of_one_live_page_are_different_news(
+    first: dict[str, Any], second: dict[str, Any]
+) -> None:
+    window = StoryWindow()
+    place(window, report("gazette", SHORT, **first))
+    assert window.judge(report("gazette", "Other words.", **second)) == Fresh()
+
+
+def test_a_short_report_is_known_by_its_address_under_an_edited_headline() -> None:
+    window = StoryWindow()
+    page: dict[str, Any] = {"url": "https://gazette.example/2026/ferry"}
+    story, _ = place(window, report("gazette", SHORT, **page, title="Ferry line to islands stops"))
+    tracked: dict[str, Any] = {"url": "https://gazette.example/2026/ferry#xtor=RSS-3"}
+    edited = report("gazette", "Other words.", **tracked, title="Ferry line stops at night")
+    assert window.judge(edited) == Copy(story)
+
+
 def test_a_home_page_is_no_storys_address() -> None:
     window = StoryWindow()
     home: dict[str, Any] = {"url": "https://gazette.example/", "title": "News"}
@@ -185,6 +222,22 @@ def test_what_stands_below_every_article_makes_no_copies() -> None:
         body = text(f"topic {number}", 62) + " " + footer
         place(window, report(f"paper{number}", body))
     assert isinstance(window.judge(report("last", text("topic last", 50) + " " + footer)), Fresh)
+
+
+@pytest.mark.parametrize(
+    ("outlet", "box"), [("gazette", 500), ("courier", 100)], ids=["of one outlet", "of two"]
+)
+def test_a_short_report_under_a_long_box_is_news_where_its_headline_is_not_in_the_box(
+    outlet: str, box: int
+) -> None:
+    window = StoryWindow()
+    below = " " + text("about the author and the newsletter", box)
+    fire, flood = text("fire", 50), text("flood", 50)
+    told, _ = place(window, report("gazette", fire + below, title=words(fire, 3, 12)))
+    other = report(outlet, flood + below, title=words(flood, 3, 12))
+    assert held(window.judge(other)) == [told]
+    copied = report("courier", fire + below, title=words(fire, 3, 12))
+    assert window.judge(copied) == Copy(told)
 
 
 def test_reports_of_one_event_are_related_and_nothing_more() -> None:

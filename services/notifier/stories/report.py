@@ -58,7 +58,7 @@ def report_of(article: Article) -> Report:
         seen_at=article.first_seen_at,
         title=title_words(title),
         numbers=numbers_of(title),
-        url=_page(article.canonical_url or article.url),
+        url=_page(article.canonical_url or article.url, _anchor(article.url)),
         short=len(words) < _SHORT,
         shingles=shingles.hashes,
         bag=bag_of(words),
@@ -75,13 +75,19 @@ def _host(url: str | None) -> str | None:
     return host.removeprefix("www.") if host else None
 
 
-def _page(url: str | None) -> str | None:
-    """The address without scheme and fragment; None for a home page, which is many stories'."""
+def _anchor(url: str | None) -> str:
+    """Which post of a live page an address names; `#xtor=RSS-3` only says who asks."""
+    fragment = (url or "").partition("#")[2]
+    return f"#{fragment}" if fragment and "=" not in fragment else ""
+
+
+def _page(url: str | None, anchor: str) -> str | None:
+    """The address without its scheme; None for a home page, which is many stories'."""
     try:
         parts = urlsplit(url or "")
     except ValueError:
         return None
     if not parts.hostname or not (parts.path.strip("/") or parts.query):
         return None
-    page = clean.piece(f"{parts.hostname}{parts.path.rstrip('/')}?{parts.query}")
+    page = clean.piece(f"{parts.hostname}{parts.path.rstrip('/')}?{parts.query}{anchor}")
     return page if len(page) <= _LONGEST_PAGE else None

@@ -11,15 +11,19 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.matches import RuleMatch
+from services.engine.common_words import COMMON_WORDS
 from services.notifier.stories.report import Report
 from services.notifier.stories.shingles import WIDTH
-from services.notifier.stories.words import Hashes, places_of
+from services.notifier.stories.words import Hashes, places_of, words_of
 
 Span = tuple[int, int]
 """`[start, end)` in code points of the report's text."""
 # Two kept shingles further apart than this say little of what is between them.
 _FURTHEST_WORDS = 48
 _NEWS_WORDS = 80
+# So many telling words of a headline say where in a text its news stands.
+_HEADLINE_WORDS = 2
+_COMMON = words_of(" ".join(sorted(COMMON_WORDS)))
 
 
 def shared_spans(report: Report, mask: npt.NDArray[np.bool_]) -> Sequence[Span]:
@@ -39,6 +43,25 @@ def unshared_words(report: Report, mask: npt.NDArray[np.bool_]) -> Hashes:
     edges = np.flatnonzero(np.diff(np.concatenate(([False], own, [False]))))
     long = [(a, b) for a, b in edges.reshape(-1, 2).tolist() if b - a >= _NEWS_WORDS]
     return np.concatenate([report.words[a:b] for a, b in long] or [report.words[:0]])
+
+
+def is_headline_elsewhere(report: Report, mask: npt.NDArray[np.bool_]) -> bool:
+    """Whether all that the text says of its headline stands where nothing is shared.
+
+    What is shared is then rather a box below both than the news: an author's biography, an
+    invitation to a newsletter. Words between a shared and an unshared shingle count for neither.
+    """
+    order = np.argsort(report.shingles.words, kind="stable")
+    shared = mask[order]
+    if shared.all():
+        return False
+    following = np.searchsorted(report.shingles.words[order], np.arange(len(report.words)), "right")
+    before = shared[np.maximum(following - 1, 0)]
+    after = shared[np.minimum(following, len(shared) - 1)]
+    headline = np.setdiff1d(words_of(" ".join(report.trace.title)), _COMMON)
+    elsewhere = np.intersect1d(headline, report.words[~before & ~after])
+    inside = np.intersect1d(headline, report.words[before & after])
+    return len(elsewhere) >= _HEADLINE_WORDS and not len(inside)
 
 
 def _shared(report: Report, mask: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from services.notifier.stories.postings import Postings
 from services.notifier.stories.report import Report, Trace
-from services.notifier.stories.shared import unshared_words
+from services.notifier.stories.shared import is_headline_elsewhere, unshared_words
 from services.notifier.stories.terms import (
     SAME_EVENT,
     Frequencies,
@@ -172,8 +172,8 @@ class StoryWindow:
         if trace.url is not None:
             story.urls.add(trace.url)
             self._by_url.setdefault(trace.url, number)
+        story.titles.add(trace.title)
         if len(trace.title) >= _TITLE_WORDS:
-            story.titles.add(trace.title)
             self._by_title.setdefault(trace.title, number)
 
     def _by_name(self, trace: Trace) -> int | None:
@@ -182,11 +182,20 @@ class StoryWindow:
             return None
         number = self._by_url.get(trace.url or "")
         if number is not None and self._is_open(number, trace):
-            return number
+            # The posts of a live page share its address and are different news.
+            return number if self._is_edited(self._stories[number], trace) else None
         number = self._by_title.get(trace.title)
         if number is None or not self._is_open(number, trace):
             return None
         return None if trace.outlet in self._stories[number].outlets else number
+
+    def _is_edited(self, story: _Story, trace: Trace) -> bool:
+        """Whether a report at a story's address may have a headline of the story's, reworded."""
+        if self._least(story, trace) > 1:
+            return False
+        alike = (len(set(trace.title) & set(t)) * 2 for t in story.titles)
+        least = (min(len(set(trace.title)), len(set(t))) for t in story.titles)
+        return any(a >= b for a, b in zip(alike, least, strict=True))
 
     def _overlaps(self, report: Report) -> Iterator[_Overlap]:
         if report.trace.short:
@@ -214,6 +223,8 @@ class StoryWindow:
 
     def _has_other_news(self, overlap: _Overlap, report: Report) -> bool:
         """Whether what the report does not share is about something else: a round-up."""
+        if is_headline_elsewhere(report, overlap.mask):
+            return True
         other = terms_of(bag_of(unshared_words(report, overlap.mask)), self._frequencies)
         if not len(other.words):
             return False
