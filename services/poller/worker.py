@@ -7,6 +7,7 @@ down when, that of `records`.
 import asyncio
 import random
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -34,7 +35,10 @@ from services.store.feeds import PageRetry
 log = structlog.get_logger()
 
 _LOOK_EVERY_SECONDS = 0.2
-_RETRIES_AT_ONCE = 100
+# A site that lets every request time out holds up its own pages only.
+_FEEDS_RETRIED_AT_ONCE = 16
+_RETRIES_LOOKED_AT = 100
+_RETRIES_OF_A_FEED = 10
 _NOT_OURS_FOR = timedelta(seconds=1)
 # A host has two connections; polls that read pages or wait for the bus hold none.
 _HOSTS_SHARE = 8
@@ -75,7 +79,7 @@ class PollingWorker:
         self._polling: dict[str, asyncio.Task[None]] = {}
         self._recorded_before = 0
         self._stopping = False
-        self._retrying: asyncio.Task[None] | None = None
+        self._retrying: dict[str, asyncio.Task[None]] = {}
         self._outages = 0
         self._paused_until: datetime | None = None
         self._blind = False  # the configuration could not be read at the last look
@@ -107,6 +111,7 @@ class PollingWorker:
             return
         try:
             await self._exchange(now, component)
+            retries = await self._due_retries(now)
         except DependencyUnavailableError as error:
             self._blind = True
             self._pause(error, component)
@@ -117,8 +122,8 @@ class PollingWorker:
         if not self._outages:
             component.ready()
         await self._start_due(component)
-        if self._retrying is None or self._retrying.done():
-            self._retrying = asyncio.create_task(self._retry_pages(component))
+        for feed_id, due in retries.items():
+            self._retrying[feed_id] = asyncio.create_task(self._retry_pages(due, component))
 
     async def _exchange(self, now: datetime, component: Component) -> None:
         """Tell the database what was polled, and hear what there is to poll."""
@@ -180,12 +185,28 @@ class PollingWorker:
             del self._polling[turn.feed.id]
             self._agenda.end(turn, after)
 
-    async def _retry_pages(self, component: Component) -> None:
+    async def _due_retries(self, now: datetime) -> dict[str, list[PageRetry]]:
+        """What is to be tried again of feeds of ours that are not at it already."""
+        self._retrying = {i: task for i, task in self._retrying.items() if not task.done()}
+        room = _FEEDS_RETRIED_AT_ONCE - len(self._retrying)
+        if not room:
+            return {}
+        async with self._database.read() as tx:
+            due = await feeds.due_retries(tx, now, _RETRIES_LOOKED_AT, self._may_retry)
+        found: dict[str, list[PageRetry]] = {}
+        for retry in due:
+            if retry.feed_id in found or len(found) < room:
+                found.setdefault(retry.feed_id, []).append(retry)
+        return {feed_id: those[:_RETRIES_OF_A_FEED] for feed_id, those in found.items()}
+
+    def _may_retry(self, feed_id: str) -> bool:
+        return feed_id in self._agenda and feed_id not in self._retrying
+
+    async def _retry_pages(self, due: Sequence[PageRetry], component: Component) -> None:
         try:
-            async with self._database.read() as tx:
-                due = await feeds.due_retries(tx, self._clock(), _RETRIES_AT_ONCE)
             for retry in due:
-                if retry.feed_id in self._agenda:
+                busy = self._stopping or self._is_paused(self._clock())
+                if not busy and retry.feed_id in self._agenda:
                     await self._retry_page(retry)
         except DependencyUnavailableError as error:
             self._pause(error, component)
@@ -234,7 +255,7 @@ class PollingWorker:
             self._metrics.feeds.labels(state).set(states[state])
 
     def _under_way(self) -> list[asyncio.Task[None]]:
-        return [*self._polling.values(), *([self._retrying] if self._retrying else [])]
+        return [*self._polling.values(), *self._retrying.values()]
 
     async def _finish(self) -> None:
         self._stopping = True

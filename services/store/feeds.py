@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.tables import entry_titles, feed_states, page_retries, seen_entries
@@ -232,15 +232,29 @@ async def forget_lost(tx: AsyncConnection, before: datetime) -> None:
         await tx.execute(delete(table).where(old))
 
 
-async def due_retries(tx: AsyncConnection, now: datetime, limit: int) -> Sequence[PageRetry]:
-    """Pages that are to be tried again by now, the longest due first."""
-    rows = await tx.execute(
-        select(page_retries)
-        .where(page_retries.c.due_at <= now)
-        .order_by(page_retries.c.due_at)
-        .limit(limit)
-    )
-    return [PageRetry(**r._mapping) for r in rows]
+async def due_retries(
+    tx: AsyncConnection,
+    now: datetime,
+    limit: int,
+    wanted: Callable[[str], bool] = lambda feed_id: True,
+) -> Sequence[PageRetry]:
+    """Pages of wanted feeds that are to be tried again by now, the longest due first."""
+    keys = (page_retries.c.due_at, page_retries.c.article_id)
+    found: list[str] = []
+    last: tuple[Any, ...] | None = None
+    while len(found) < limit:
+        due = select(*keys, page_retries.c.feed_id).where(page_retries.c.due_at <= now)
+        if last is not None:
+            due = due.where(tuple_(*keys) > last)
+        rows = (await tx.execute(due.order_by(*keys).limit(_IN_ONE_STATEMENT))).all()
+        found += [row.article_id for row in rows if wanted(row.feed_id)]
+        if len(rows) < _IN_ONE_STATEMENT:
+            break
+        last = (rows[-1].due_at, rows[-1].article_id)
+    if not found:
+        return []
+    mine = select(page_retries).where(page_retries.c.article_id.in_(found[:limit])).order_by(*keys)
+    return [PageRetry(**r._mapping) for r in await tx.execute(mine)]
 
 
 async def schedule_retry(tx: AsyncConnection, retry: PageRetry) -> None:

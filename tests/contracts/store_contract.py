@@ -438,6 +438,19 @@ class StoreContract(StoreBase):
             assert await feeds.finish_retry(tx, new)
             assert await feeds.due_retries(tx, NOW, 9) == []
 
+    async def test_page_retries_of_feeds_that_nobody_wants_hide_no_others(
+        self, store: Database
+    ) -> None:
+        async with store.write() as tx:
+            for number in range(600):
+                unwanted = PageRetry(f"a{number}", "removed", b"", 0, NOW - timedelta(hours=1))
+                await feeds.schedule_retry(tx, unwanted)
+            mine = [PageRetry(f"b{n}", "harbour", b"", 0, NOW) for n in range(3)]
+            for retry in mine:
+                await feeds.schedule_retry(tx, retry)
+            assert await feeds.due_retries(tx, NOW, 2, lambda i: i == "harbour") == mine[:2]
+            assert await feeds.due_retries(tx, NOW, 9, lambda i: False) == []
+
     async def test_page_retries_come_when_due_the_longest_due_first(self, store: Database) -> None:
         soon = PageRetry("soon", "harbour", b"\x00{}", 0, NOW - MINUTE)
         sooner = PageRetry("sooner", "harbour", b"{}", 2, NOW - 2 * MINUTE)

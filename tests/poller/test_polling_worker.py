@@ -290,6 +290,40 @@ async def test_a_retry_that_fails_unexpectedly_lets_the_others_have_their_turn(
     assert left.due_at > office.desk.clock()
 
 
+async def test_pages_of_one_feed_that_never_come_keep_no_other_feed_waiting(
+    office: Office,
+) -> None:
+    await office.configure(office.feed(), office.feed("slow", "slow"))
+    await office.desk.watched()
+    office.desk.wire.publish("ferry", page=500)
+    await office.desk.poll()
+    office.desk.wire.edit("ferry", page=200)
+    (ours,) = await office.desk.retries()
+    long_due, held = ours.due_at - timedelta(days=1), asyncio.Event()
+    async with office.desk.real.write() as tx:
+        for number in range(120):
+            name = f"slow{number}"
+            await feeds.schedule_retry(tx, PageRetry(name, "slow", ours.article, 0, long_due))
+            orphan = PageRetry(f"removed{number}", "removed", ours.article, 0, long_due)
+            await feeds.schedule_retry(tx, orphan)
+    real = office.desk.poller.retry_page
+
+    async def retry_page(feed: FeedSpec, retry: PageRetry) -> None:
+        await (held.wait() if feed.id == "slow" else real(feed, retry))
+
+    office.desk.poller.retry_page = retry_page  # type: ignore[method-assign]
+    office.desk.ahead = timedelta(minutes=2)
+    async with office.at_work():
+
+        async def full_text() -> bool:
+            return len(await office.desk.published()) == 2
+
+        try:
+            await until(full_text, "the full text")
+        finally:
+            held.set()
+
+
 async def test_a_retry_in_an_outage_stays_due_and_goes_through_after_it(office: Office) -> None:
     await office.configure(office.feed())
     await office.desk.watched()
