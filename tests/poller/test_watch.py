@@ -152,6 +152,30 @@ async def test_a_second_outage_is_told_again(room: Room) -> None:
         assert await room.look() == ["None reconnected"]
 
 
+async def test_a_feed_that_breaks_long_after_most_others_have_died_is_told(room: Room) -> None:
+    for name in ("dead-1", "dead-2"):
+        room.feed(name).fails_for(HOUR)
+    room.feed().answers_for(HOUR)
+    assert await room.look() == ["None cut_off"]
+    for name in ("dead-1", "dead-2"):
+        room.feed(name).fails_for(6 * DAY)
+    room.feed().answers_for(5 * DAY)
+    assert await room.look() == []
+    room.feed().fails_for(DAY)
+    assert await room.look() == ["harbour broken"]
+
+
+async def test_notices_are_kept_for_half_a_year(room: Room) -> None:
+    room.feed().fails_for(2 * HOUR)
+    assert await room.look() == ["harbour broken"]
+    async with room.database.write() as tx:
+        await notices.mark_spread(tx, await room.notices(), room.now)
+    await room.look(by=170 * DAY)
+    assert len(await room.notices()) == 1
+    await room.look(by=20 * DAY)
+    assert not await room.notices()
+
+
 async def test_a_feed_that_ends_during_an_outage_is_told_nevertheless(room: Room) -> None:
     for n in range(6):
         room.feed(str(n)).fails_for(30 * MINUTE)

@@ -47,6 +47,9 @@ _LEAST, _MOST = timedelta(seconds=0.2), timedelta(seconds=30)
 _SHARE_OF_TIME = 0.01  # 10,000 feeds take 0.4 s of a processor
 _AT_ONCE = 200
 _NOTICES_KEPT = timedelta(days=180)
+_TIDY_EVERY = timedelta(days=1)
+# No feed is polled more seldom: whatever kept most from being read has struck it by then.
+_STRUCK_WITHIN = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class Watch:
         self._database = database
         self._clock = clock
         self._policy = policy
+        self._tidied_at: datetime | None = None
         soon = min(policy.broken_after, policy.silent_after) / _LOOKS
         self._every = min(max(soon, _LEAST), _MOST).total_seconds()
 
@@ -94,9 +98,9 @@ class Watch:
         change = _change_of_all(ledger, survey)
         if change is not None:
             await self._tell_of_all(change, ledger, survey)
-        held = change is not None or ledger.down is not None
+        outage = ledger.down or (change.episode if change is not None else None)
         for one in own:
-            if not (held and _may_be_ours(one)):
+            if outage is None or not _may_be_ours(one, outage):
                 await self._tell_of_one(one, ledger, survey.now)
         await self._tidy(ledger, survey.now)
 
@@ -133,11 +137,13 @@ class Watch:
 
     async def _tidy(self, ledger: Ledger, now: datetime) -> None:
         """Feeds that are gone have no episodes; notices are kept for half a year."""
-        if not ledger.unseen:
+        due = self._tidied_at is None or now - self._tidied_at >= _TIDY_EVERY
+        if not ledger.unseen and not due:
             return
         async with self._database.write() as tx:
             await notices.forget_episodes(tx, ledger.unseen)
             await notices.forget(tx, now - _NOTICES_KEPT)
+        self._tidied_at = now
 
 
 def _change_of_all(ledger: Ledger, survey: Survey) -> Change | None:
@@ -147,10 +153,14 @@ def _change_of_all(ledger: Ledger, survey: Survey) -> Change | None:
     return Ended(ledger.down, survey.now) if survey.is_back else None
 
 
-def _may_be_ours(one: _Own) -> bool:
-    """Whether a feed's failure may be that of all; one that said that it has ended is not."""
+def _may_be_ours(one: _Own, outage: Episode) -> bool:
+    """Whether a feed's failure may be that of all; one that said that it has ended is not.
+
+    Nor is one of a day later: where most feeds have died for good, the rest are still told.
+    """
     broke = isinstance(one.change, Began) and one.change.episode.kind is EpisodeKind.BROKEN
-    return broke and not one.memory.health.disabled
+    soon = one.change.episode.since <= outage.since + _STRUCK_WITHIN
+    return broke and soon and not one.memory.health.disabled
 
 
 async def _write(
