@@ -70,6 +70,18 @@ async def test_a_copy_after_a_restart_alerts_nobody(database: Database) -> None:
     assert await messages(database) == [["iran"]]
 
 
+async def test_a_headline_over_a_text_that_all_pages_have_is_told(database: Database) -> None:
+    await subscribe(database, ann="all")
+    judge = new_judge(database)
+    wall = text("subscribe to read on", 90)
+    for number, title in enumerate(("Ferry to the islands stops", "Teachers announce a strike")):
+        hit = Hit(field=ArticleField.TITLE, start=0, end=5)
+        match = met("news").model_copy(update={"evidence": (Clause(clause="n", hits=(hit,)),)})
+        page = {"article_id": f"a-{number}", "title": title}
+        await judge.handle(told(number, "gazette", wall, match, **page))
+    assert await messages(database) == [["news"], ["news"]]
+
+
 async def test_what_waited_out_an_outage_of_days_is_still_told_once(database: Database) -> None:
     await subscribe(database, ann="all")
     await new_judge(database).handle(told(0, "gazette", FERRY, met("iran")))

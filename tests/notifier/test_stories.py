@@ -240,6 +240,19 @@ def test_a_short_report_under_a_long_box_is_news_where_its_headline_is_not_in_th
     assert window.judge(copied) == Copy(told)
 
 
+WALL = text("subscribe to read on", 90)
+
+
+def test_what_all_pages_of_an_outlet_say_instead_of_their_text_makes_no_copies() -> None:
+    window = StoryWindow()
+    first, _ = place(window, report("gazette", WALL, title="Ferry line to the islands stops"))
+    strike, why = place(window, report("gazette", WALL, title="Teachers announce a strike"))
+    assert (strike != first, held(why)) == (True, [first])
+    again = report("gazette", WALL, title="Teachers announce strike in all schools")
+    assert window.judge(again) == Copy(strike)
+    assert window.judge(report("gazette", WALL, title="Islands' ferry line stops")) == Copy(first)
+
+
 def test_reports_of_one_event_are_related_and_nothing_more() -> None:
     window = StoryWindow()
     for number in range(30):

@@ -5,7 +5,7 @@ only if no other kept shingle stands between them. What lies before the first an
 does not: rather an alert too many than one too few.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -62,6 +62,18 @@ def is_headline_elsewhere(report: Report, mask: npt.NDArray[np.bool_]) -> bool:
     elsewhere = np.intersect1d(headline, report.words[~before & ~after])
     inside = np.intersect1d(headline, report.words[before & after])
     return len(elsewhere) >= _HEADLINE_WORDS and not len(inside)
+
+
+def is_headline_alone(report: Report, titles: Collection[Sequence[str]]) -> bool:
+    """Whether neither the text nor these headlines have a word of the report's headline.
+
+    Of 4,000 articles 14 have no word of their headline. Such a text is rather what all pages of a
+    site say instead of theirs: an invitation to subscribe, a player that does not start.
+    """
+    headline = set(report.trace.title) - COMMON_WORDS
+    if len(headline) < _HEADLINE_WORDS or any(headline & set(title) for title in titles):
+        return False
+    return not len(np.intersect1d(words_of(" ".join(headline)), report.words))
 
 
 def _shared(report: Report, mask: npt.NDArray[np.bool_]) -> Iterator[tuple[int, int]]:

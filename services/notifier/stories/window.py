@@ -16,7 +16,11 @@ import numpy.typing as npt
 
 from services.notifier.stories.postings import Postings
 from services.notifier.stories.report import Report, Trace
-from services.notifier.stories.shared import is_headline_elsewhere, unshared_words
+from services.notifier.stories.shared import (
+    is_headline_alone,
+    is_headline_elsewhere,
+    unshared_words,
+)
 from services.notifier.stories.terms import (
     SAME_EVENT,
     Frequencies,
@@ -110,10 +114,12 @@ class StoryWindow:
             return Copy(self._stories[named].story_id)
         overlaps = [o for o in self._overlaps(report) if self._is_open(o.number, report.trace)]
         copied = [o for o in overlaps if self._is_copy(o, report)]
-        best = max(copied, key=lambda o: (o.hits, -o.number), default=None)
-        if best is not None and not self._has_other_news(best, report):
-            return Copy(self._stories[best.number].story_id)
-        held = [o for o in overlaps if o is best or self._holds(o, report)]
+        most = max((o.hits for o in copied), default=0)
+        best = [o.number for o in copied if o.hits == most]
+        for overlap in copied:
+            if overlap.number in best and not self._has_other_news(overlap, report):
+                return Copy(self._stories[overlap.number].story_id)
+        held = [o for o in overlaps if o.number in best or self._holds(o, report)]
         if held:
             return Container([(self._stories[o.number].story_id, o.mask) for o in held])
         return Fresh()
@@ -223,7 +229,8 @@ class StoryWindow:
 
     def _has_other_news(self, overlap: _Overlap, report: Report) -> bool:
         """Whether what the report does not share is about something else: a round-up."""
-        if is_headline_elsewhere(report, overlap.mask):
+        titles = self._stories[overlap.number].titles
+        if is_headline_elsewhere(report, overlap.mask) or is_headline_alone(report, titles):
             return True
         other = terms_of(bag_of(unshared_words(report, overlap.mask)), self._frequencies)
         if not len(other.words):
