@@ -19,6 +19,7 @@ from services.notifier.stories.shared import Span, shared_spans
 from services.notifier.stories.stored import packed, unpacked
 from services.notifier.stories.window import (
     LONGEST_STORY,
+    WINDOW,
     Container,
     Copy,
     Fresh,
@@ -135,7 +136,7 @@ class Placing:
 
 async def _read(tx: AsyncConnection, now: datetime) -> StoryWindow:
     window = StoryWindow()
-    async for stored in stories.traces_since(tx, now - LONGEST_STORY):
+    async for stored in stories.traces_since(tx, now - WINDOW):
         trace = unpacked(stored)
         if trace is not None:
             container = stored.kind == ReportKind.CONTAINER

@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.store.tables import stories, story_reports
+from services.store.tables import stories, story_articles, story_reports
 from services.store.upsert import insert_into, upsert
 
 _ROWS_AT_ONCE = 1_000
@@ -49,11 +49,17 @@ class Told:
 
 
 async def story_of_article(tx: AsyncConnection, article_id: str) -> str | None:
-    """The story that an article tells, in whatever revision."""
+    """The story that an article tells, in whatever revision, also where its report is forgotten
+    or was judged before there were any."""
     found: str | None = await tx.scalar(
         select(story_reports.c.story_id).where(story_reports.c.article_id == article_id)
     )
-    return found
+    return found or await tx.scalar(
+        select(story_articles.c.story_id)
+        .where(story_articles.c.article_id == article_id)
+        .order_by(story_articles.c.judged_at.desc())
+        .limit(1)
+    )
 
 
 async def begin(tx: AsyncConnection, story_id: str, group_id: str, now: datetime) -> None:
@@ -78,7 +84,10 @@ async def save_report(tx: AsyncConnection, report: StoredReport) -> None:
 
 
 async def traces_since(tx: AsyncConnection, since: datetime) -> AsyncIterator[StoredReport]:
-    """The reports that have a trace and were first seen since, in order."""
+    """The reports of which there is a trace, of all stories with one that was first seen since.
+
+    In the order in which they were first seen.
+    """
     after: tuple[datetime, str] | None = None
     more = True
     while more:
@@ -124,9 +133,10 @@ async def forget(tx: AsyncConnection, traces_before: datetime, all_before: datet
 async def _some(
     tx: AsyncConnection, since: datetime, after: tuple[datetime, str] | None
 ) -> Sequence[StoredReport]:
+    living = select(story_reports.c.story_id).where(story_reports.c.seen_at >= since)
     statement = (
         select(story_reports)
-        .where(story_reports.c.trace.is_not(None), story_reports.c.seen_at >= since)
+        .where(story_reports.c.trace.is_not(None), story_reports.c.story_id.in_(living))
         .order_by(story_reports.c.seen_at, story_reports.c.article_id)
         .limit(_ROWS_AT_ONCE)
     )

@@ -82,6 +82,36 @@ async def test_a_headline_over_a_text_that_all_pages_have_is_told(database: Data
     assert await messages(database) == [["news"], ["news"]]
 
 
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_story_ends_after_days_whether_or_not_there_was_a_restart(
+    database: Database, restarted: bool
+) -> None:
+    await subscribe(database, ann="all")
+    judge = new_judge(database)
+    for number, day in enumerate((0.0, 2.5, 5.0, 7.2)):
+        now = NOW + timedelta(days=day)
+        if restarted:
+            judge = new_judge(database)
+        judge._clock = lambda now=now: now  # type: ignore[misc]
+        at = {"first_seen_at": now, "seen_at": now}
+        await judge.handle(told(number, f"paper{number}", FERRY, met("iran"), **at))
+    assert await messages(database) == [["iran"], ["iran"]]
+
+
+async def test_an_article_stays_in_its_story_when_its_report_is_long_forgotten(
+    database: Database,
+) -> None:
+    await subscribe(database, ann="all")
+    judge = new_judge(database)
+    await judge.handle(told(0, "gazette", FERRY, met("iran")))
+    await judge.handle(told(1, "courier", FERRY, met("iran")))
+    async with database.write() as tx:
+        await stories.forget(tx, NOW + timedelta(days=50), NOW + timedelta(days=50))
+    edited = told(2, "courier", FERRY + " " + STORM, met("iran"), revision="r-2")
+    await new_judge(database).handle(edited)
+    assert await messages(database) == [["iran"]]
+
+
 async def test_what_waited_out_an_outage_of_days_is_still_told_once(database: Database) -> None:
     await subscribe(database, ann="all")
     await new_judge(database).handle(told(0, "gazette", FERRY, met("iran")))
