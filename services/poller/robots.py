@@ -7,6 +7,7 @@ delays that sites write for search engines would hold an alert back for minutes.
 """
 
 import asyncio
+import re
 from collections import OrderedDict
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -39,6 +40,8 @@ _GOOD_FOR = timedelta(hours=24)
 # Ends before the page is tried again, which is after a minute for the first time.
 _UNREACHABLE_FOR = timedelta(seconds=45)
 _GIVEN_UP_AFTER = timedelta(days=30)  # RFC 9309, 2.3.1.4: then as if there were none
+_AGENT_LINE = re.compile(r"^\s*user(?:-|\s+)?agent(?:\s*:|\s)([^#]*)", re.IGNORECASE)
+_SOMEBODY = "somebody-else"
 _UNREACHABLE = frozenset(
     {
         FetchReason.UNREACHABLE,
@@ -78,13 +81,34 @@ def rules_from(answer: FetchResult, before: Rules | None, now: datetime) -> Rule
     match answer:
         case Fetched(body=body):
             text = body[:_MAX_BYTES].decode("utf-8-sig", "replace")
-            return Rules(now + _GOOD_FOR, Protego.parse(text), len(text))
+            return Rules(now + _GOOD_FOR, Protego.parse(with_few_agents(text)), len(text))
         case FetchFailed() if _is_unreachable(answer):
             return _unreachable(answer.reason, before, now)
         case FetchFailed() | NotModified():
             return Rules(now + _GOOD_FOR)
         case _:
             assert_never(answer)
+
+
+def with_few_agents(text: str) -> str:
+    """A robots.txt in which all agents are one that cannot be us.
+
+    Protego keeps a copy of a rule for each agent of its group: of half a megabyte of both that
+    would be gigabytes, and minutes in which nothing else is polled.
+    """
+    return "\n".join(_AGENT_LINE.sub(_few, line, count=1) for line in text.splitlines())
+
+
+def _few(found: re.Match[str]) -> str:
+    value = found[1].strip().lower()
+    name = value if value == "*" else value.replace("*", "")
+    if not value:
+        return found[0]
+    return f"User-agent: {name if name == '*' or _may_be_us(name) else _SOMEBODY}"
+
+
+def _may_be_us(name: str) -> bool:
+    return bool(name) and AGENT.lower().startswith(name)
 
 
 def _is_unreachable(failed: FetchFailed) -> bool:

@@ -20,7 +20,7 @@ from services.poller.fetch import (
 )
 from services.poller.pages import TextWorkers
 from services.poller.reading import PageReader
-from services.poller.robots import Disallowed, Robots, Rules, Unknown, rules_from
+from services.poller.robots import Disallowed, Robots, Rules, Unknown, rules_from, with_few_agents
 from services.poller.session import new_session
 from services.runtime.metrics import Metrics
 from services.runtime.netguard import LOOPBACK
@@ -203,6 +203,20 @@ async def test_where_robots_is_unreachable_the_page_is_worth_another_try(
     assert page == NoPageText(TextReason.HTTP_ERROR)
     assert page.worth_another_try
     assert "/public/page" not in site.asked
+
+
+def test_many_agents_over_many_rules_do_not_multiply() -> None:
+    agents = [f"User-agent: bot{n}" for n in range(15_000)]
+    text = "\n".join([*agents, "User-Agent: *", *["Disallow: /x"] * 15_000])
+    few = with_few_agents(text)
+    assert {line for line in few.splitlines() if "x" not in line} == {
+        "User-agent: somebody-else",
+        "User-agent: *",
+    }
+    checker = at(0, fetched(text), None).checker
+    assert checker is not None
+    assert not checker.can_fetch("http://x.example/x", "Wirewatch")
+    assert checker.can_fetch("http://x.example/y", "Wirewatch")
 
 
 def fetched(text: str) -> Fetched:
