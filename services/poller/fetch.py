@@ -6,6 +6,7 @@ business of `schedule`, `parse` and the session (see `session`).
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -20,6 +21,7 @@ from yarl import URL
 from services.poller.addresses import NotFetchable, is_encodable, redirect_target, web_address
 from services.poller.credentials import OPEN, Access, origin_of
 from services.poller.session import stop_while_queued
+from services.poller.text import clean
 from services.runtime.netguard import (
     NOTHING_PRIVATE,
     Networks,
@@ -33,6 +35,7 @@ from services.runtime.redact import shown
 _REDIRECTS = frozenset((301, 302, 303, 307, 308))
 _PERMANENT = frozenset((301, 308))
 _CHUNK = 65_536
+_UNSENDABLE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")  # aiohttp's own list
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,8 +348,9 @@ class _Headers:
     def _is_usable(self, value: str) -> bool:
         # Bytes that are not UTF-8 arrive as lone surrogates: they can be neither stored
         # nor sent back as they were, so such a header counts as absent. So does one that
-        # repeats a secret: it would be stored.
-        return is_encodable(value) and not self.access.leaks(value)
+        # repeats a secret: it would be stored. Control characters could not be sent either.
+        sendable = is_encodable(value) and _UNSENDABLE.search(value) is None
+        return sendable and not self.access.leaks(value)
 
 
 def _no_exchange(error: Exception) -> FetchFailed:
@@ -372,10 +376,10 @@ def _no_exchange(error: Exception) -> FetchFailed:
 
 
 def _shown(result: FetchResult) -> FetchResult:
-    """A failure in words without secrets: servers and libraries repeat what they were sent."""
+    """A failure in words without secrets and what a terminal would obey: servers choose them."""
     if not isinstance(result, FetchFailed):
         return result
-    return replace(result, detail=shown(result.detail))
+    return replace(result, detail=clean(shown(result.detail)))
 
 
 def _describe(error: Exception) -> str:

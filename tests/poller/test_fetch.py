@@ -132,10 +132,13 @@ async def test_every_link_header_is_kept_as_it_stands(session: aiohttp.ClientSes
     assert result.headers.links == ('<a>; rel="hub", <b>; rel=self', "<c>")
 
 
-async def test_an_etag_that_is_not_text_counts_as_absent(session: aiohttp.ClientSession) -> None:
+@pytest.mark.parametrize("etag", [b'"\xe9"', b'"a\x01b"', b'"a\x7fb"', b'"\x1b[31m"'])
+async def test_an_etag_that_cannot_be_sent_back_counts_as_absent(
+    session: aiohttp.ClientSession, etag: bytes
+) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b'HTTP/1.1 200 OK\r\nETag: "\xe9"\r\nContent-Length: 1\r\n\r\nx')
+        writer.write(b"HTTP/1.1 200 OK\r\nETag: %s\r\nContent-Length: 1\r\n\r\nx" % etag)
         await writer.drain()
         writer.close()
 
@@ -143,6 +146,25 @@ async def test_an_etag_that_is_not_text_counts_as_absent(session: aiohttp.Client
         result = await fetch(session, url, NOW, LIMITS)
     assert isinstance(result, Fetched)
     assert result.headers.etag is None
+    # It can be asked with what it gave: anything else would raise at every poll from now on.
+    async with talking(talk) as url:
+        again = await fetch(session, url, NOW, LIMITS, result.headers.validators)
+    assert isinstance(again, Fetched)
+
+
+async def test_what_a_server_calls_its_refusal_moves_no_terminal(
+    session: aiohttp.ClientSession,
+) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 404 \x1b[2JGone\x07\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with talking(talk) as url:
+        result = await fetch(session, url, NOW, LIMITS)
+    assert isinstance(result, FetchFailed)
+    assert result.detail.isprintable()
 
 
 @pytest.mark.parametrize(
