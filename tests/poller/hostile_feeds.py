@@ -103,6 +103,10 @@ DOCUMENTS: dict[str, tuple[Callable[[], bytes], ParseReason | None]] = {
         lambda: _doctype(b"<!ENTITY % p \"<!ENTITY x SYSTEM 'file:///etc/hostname'>\"> %p;"),
         ParseReason.ENTITIES,
     ),
+    "declared with a character in it that is taken out": (
+        lambda: _doctype(b'<!ENT\x01ITY x "y">'),
+        ParseReason.ENTITIES,
+    ),
     "declared in small letters": (lambda: _doctype(b'<!entity x "y">'), ParseReason.ENTITIES),
     "declared behind a comment that hides the root": (
         lambda: b"<!-- <rss> -->" + _doctype(b'<!ENTITY x "y">'),

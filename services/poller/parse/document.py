@@ -60,11 +60,11 @@ def clean_document(body: bytes, content_type: str | None) -> Document | ParseFai
     text = _decoded(body, content_type)
     start = _from_markup(text)
     data = _DECLARATION + _PROLOG.sub("", start, count=1).encode()
-    if declares_entities(data):
-        return ParseFailed(ParseReason.ENTITIES, "the document declares XML entities")
-    if _root_is_html(data) or not _FEED_TAG.search(data):
-        return ParseFailed(ParseReason.NOT_A_FEED, what_it_is(body, content_type))
     allowed, forbidden = _FORBIDDEN.subn(_instead, data)
+    if declares_entities(allowed):
+        return ParseFailed(ParseReason.ENTITIES, "the document declares XML entities")
+    if _root_is_html(allowed) or not _FEED_TAG.search(allowed):
+        return ParseFailed(ParseReason.NOT_A_FEED, what_it_is(body, content_type))
     return Document(allowed, mended=bool(forbidden) or len(start) < len(text))
 
 
