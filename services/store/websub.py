@@ -5,7 +5,7 @@ processes never act on one subscription at once: `change` compares what it was d
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -42,13 +42,13 @@ class Subscription:
     shown. `poll_at` is by when a poll makes up for what a push announced.
     """
 
-    callback: str
+    callback: str = field(repr=False)
     feed_id: str
     topic: str
     hub: str
     hubs: Sequence[str]
     base: str
-    secret: str
+    secret: str = field(repr=False)
     state: HubState
     attempts: int
     next_at: datetime

@@ -56,6 +56,8 @@ class HubDouble:
     verifies: bool = True
     verifies_first: bool = False
     """Whether it asks back before it answers, as some hubs do."""
+    repeats: bool = False
+    """Whether it refuses the next request with all that stands in it."""
     lease_seconds: int | None = 864_000
     subscribed: dict[str, Asked] = field(default_factory=dict)
     """Who is subscribed, by callback."""
@@ -83,6 +85,9 @@ class HubDouble:
         form = {name: str(value) for name, value in (await request.post()).items()}
         asked = Asked(request.path, form)
         self.asked.append(asked)
+        if self.repeats:
+            self.repeats = False
+            return web.Response(status=400, text=" ".join(sorted(form.values(), key=len)[::-1]))
         if self.answers:
             return self.answers.pop(0)
         if self.verifies and self.verifies_first:

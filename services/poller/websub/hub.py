@@ -16,6 +16,7 @@ from services.poller.fetch import parse_retry_after
 from services.poller.text import clean_title
 from services.poller.websub.plan import LEASE_ASKED, Accepted, AskedToWait, HubAnswer, Refused
 from services.runtime.netguard import refusal_in
+from services.runtime.redact import without
 from services.store.websub import HubState, Subscription
 
 _CONNECT = timedelta(seconds=10)
@@ -41,11 +42,18 @@ async def ask(
     question = _Question(session, _form(subscription), now)
     try:
         async with asyncio.timeout(_TOTAL.total_seconds()):
-            return await _follow(question, subscription.hub)
+            answer = await _follow(question, subscription.hub)
     except TimeoutError:
         return Refused(f"no complete answer within {_TOTAL.total_seconds():g} s")
     except (aiohttp.ClientError, OSError, ValueError) as error:
         return Refused(_why(error))
+    return Refused(told(answer.detail, subscription)) if isinstance(answer, Refused) else answer
+
+
+def told(text: str, subscription: Subscription) -> str:
+    """What a hub says, without the names that prove a request to be the hub's: hubs repeat
+    the callback that they could not reach."""
+    return without(text, (subscription.callback, subscription.secret))
 
 
 def callback_url(base: str, callback: str) -> str:

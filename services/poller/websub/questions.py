@@ -18,6 +18,7 @@ from services.poller.text import clean_title
 from services.poller.websub import plan
 from services.poller.websub.book import Book
 from services.poller.websub.counted import Answer
+from services.poller.websub.hub import told
 from services.runtime.clock import Clock
 from services.runtime.dependency import DependencyUnavailableError
 from services.runtime.metrics import Metrics
@@ -81,7 +82,8 @@ class Questions:
     async def _denial(
         self, subscription: Subscription, asked: MultiMapping[str]
     ) -> web.StreamResponse:
-        reason, now = clean_title(asked.get("hub.reason", ""))[:_LONGEST_REASON], self._clock()
+        said, now = clean_title(asked.get("hub.reason", "")), self._clock()
+        reason = told(said, subscription)[:_LONGEST_REASON]
         self._metrics.websub_questions.labels(Answer.DENIAL.value).inc()
         await self._record(subscription, lambda before: plan.denied(before, reason, now))
         log.warning("a hub denies to push", feed=subscription.feed_id, reason=reason)

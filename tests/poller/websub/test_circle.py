@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -79,12 +80,20 @@ async def test_a_feed_without_a_hub_is_polled_and_nobody_is_asked(desk: PushDesk
     assert desk.hub.asked == []
 
 
-@pytest.mark.parametrize("private", [{"headers": {"X-Edition": "uk"}}, {"token": {"env": "TOKEN"}}])
+@pytest.mark.parametrize(
+    "private",
+    [
+        {"headers": {"X-Edition": "uk"}},
+        {"token": {"env": "TOKEN"}},
+        {"url": "{wire}/feeds/wire?token=onlyletters"},
+    ],
+)
 async def test_no_hub_hears_of_a_private_feed(
-    desk: PushDesk, private: dict[str, object], monkeypatch: pytest.MonkeyPatch
+    desk: PushDesk, private: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TOKEN", "t")
-    await desk.configure("wire", **private)
+    details = {k: v.format(wire=desk.wire.url) if k == "url" else v for k, v in private.items()}
+    await desk.configure("wire", **details)
     async with desk.at_work():
         await desk.until_polled(1)
     assert await desk.everything() == []
@@ -358,6 +367,27 @@ async def test_a_hub_that_denies_is_noted_with_its_reason(desk: PushDesk) -> Non
     assert found.state is HubState.DENIED
     assert found.detail == "the hub denied it: no more feeds"
     assert desk.counted("questions_total", answer="denial") == 1
+
+
+async def test_a_hub_that_repeats_callback_and_secret_tells_nobody(
+    desk: PushDesk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.hub.repeats = True
+    async with desk.at_work():
+        await desk.until_counted("requests_total", outcome="refused")
+        await desk.until_state(HubState.WANTED)
+        refused = await desk.subscription()
+        assert refused is not None
+        assert "[secret]" in (refused.detail or "")
+        desk.ahead = timedelta(minutes=2)
+        active = await desk.until_active()
+        await desk.hub.deny(desk.hub.subscriber, reason=f"no {active.callback}, {active.secret}")
+        denied = await desk.subscription()
+    assert denied is not None
+    assert denied.detail == "the hub denied it: no [secret], [secret]"
+    said = f"{capsys.readouterr()} {refused.detail} {denied}"
+    assert active.callback not in said
+    assert active.secret not in said
 
 
 async def test_a_denial_of_another_topic_is_none(desk: PushDesk) -> None:
