@@ -129,7 +129,7 @@ def test_of_several_one_has_to_be_chosen(site: Site, folder: Path) -> None:
     site.page(
         "/",
         link("/all", "All news"),
-        link("/comments", "Comments", "application/atom+xml"),
+        link("/comments", "Com\x1b[2Jme\u202ents".replace("[2J", ""), "application/atom+xml"),
         link("/json", "", "application/feed+json"),
     )
     site.feed("/comments", "Comments")

@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
 
 from services.poller.identity import canonical_link
+from services.poller.text import clean
 
 _TYPES = frozenset(
     {
@@ -66,7 +67,7 @@ class _Reader(HTMLParser):
         elif tag == "link" and self._is_feed(given):
             url = _joined(self._base, given["href"])
             if url is not None:
-                self.found.append(Declared(url, " ".join(given.get("title", "").split())[:200]))
+                self.found.append(Declared(url, clean(given.get("title", ""))[:200]))
 
     def _is_feed(self, given: dict[str, str]) -> bool:
         words = given.get("rel", "").lower().split()
@@ -76,7 +77,7 @@ class _Reader(HTMLParser):
 
 def _joined(base: str, href: str) -> str | None:
     try:
-        url = urljoin(base, href)
+        url = urljoin(base, clean(href))
         parts = urlsplit(url)
     except ValueError:
         return None

@@ -11,6 +11,7 @@ from services.poller.charset import decode
 from services.poller.fetch import FEED_LIMITS, Fetched, FetchFailed, FetchReason, NotModified, fetch
 from services.poller.pages import TextWorkers
 from services.poller.parse import ParsedFeed, ParseFailed
+from services.poller.text import clean
 from services.runtime.clock import utc_now
 from services.runtime.redact import shown_url
 
@@ -108,7 +109,7 @@ class FeedFinder:
                 lasting = fetched.permanent_redirect_to or url
                 return FoundFeed(lasting, parsed.title, len(parsed.entries))
             case ParseFailed(reason, detail):
-                return NoFeed(f"{shown_url(url)}: {reason.value}: {detail}")
+                return NoFeed(f"{shown_url(url)}: {reason.value}: {clean(detail)}")
             case _:
                 assert_never(parsed)
 
