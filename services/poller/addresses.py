@@ -30,7 +30,7 @@ def web_address(text: str) -> URL | NotFetchable:
         return NotFetchable("not an http or https address")
     if url.user is not None or url.password is not None:
         return NotFetchable("an address with a user name is not fetched")
-    return url
+    return _in_lower_case(url)
 
 
 def redirect_target(here: URL, location: str) -> URL | NotFetchable:
@@ -58,6 +58,12 @@ def host_of(text: str) -> str:
 def is_encodable(text: str) -> bool:
     """Whether a header's value is text: bytes that are not arrive as lone surrogates."""
     return text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def _in_lower_case(url: URL) -> URL:
+    # Credentials, pauses and connections go by the host.
+    host = url.raw_host or ""
+    return url if host == host.lower() or ":" in host else url.with_host(host.lower())
 
 
 def _url(text: str) -> URL:

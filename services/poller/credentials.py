@@ -6,14 +6,21 @@ redirects and links say. Secrets are read for every poll, so that a mended one w
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from yarl import URL
 
 from schemas.folder import FeedSpec, SecretRef
-from services.runtime.redact import never_show, secrets_in_url, spellings_of, without
+from services.runtime.redact import (
+    is_random,
+    may_hold_secret,
+    never_show,
+    secrets_in_url,
+    spellings_of,
+    without,
+)
 from services.runtime.secrets import MissingSecret, place_of, resolve
 
 Origin = tuple[str, str | None, int | None]
@@ -89,7 +96,7 @@ OPEN = Access()
 def is_private(feed: FeedSpec) -> bool:
     """Whether the feed's requests carry something, or its address holds a secret."""
     carried = bool(feed.headers or feed.basic or feed.token or feed.query)
-    return carried or bool(secrets_in_url(feed.url))
+    return carried or may_hold_secret(feed.url)
 
 
 def access_of(feed: FeedSpec, env: Mapping[str, str]) -> Access | MissingSecret:
@@ -123,6 +130,20 @@ def origin_of(url: URL) -> Origin:
     return url.scheme, url.raw_host, url.port
 
 
+def _parts_that_count(header: str) -> Iterator[str]:
+    """Of "Bearer abc" and "a=abc; b=def", what a server may repeat by itself.
+
+    Where it is named, a part that may be a word is left out: it may also be one of the news.
+    """
+    scheme, *others = re.split(r"[\s;]+", header)
+    for part in (scheme, *others):
+        value = part.partition("=")[2]
+        if value.strip("="):
+            yield from (value,) if is_random(value) else ()
+        elif part is not scheme or not others:
+            yield part
+
+
 @dataclass(frozen=True, slots=True)
 class _Reading:
     """Reads the secrets of one feed; notes them, and what is wrong with them."""
@@ -150,9 +171,8 @@ class _Reading:
     def header(self, ref: str | SecretRef) -> str:
         value = self.value(ref)
         if isinstance(ref, SecretRef):
-            # Of "Bearer abc" and "a=abc; b=def", a server may repeat the part that counts.
-            for part in re.split(r"[\s;]+", value)[1:] or [value]:
-                self.note(part.partition("=")[2] or part)
+            for part in _parts_that_count(value):
+                self.note(part)
         return value
 
     def authorization(self, feed: FeedSpec) -> Mapping[str, str]:

@@ -74,9 +74,20 @@ def secrets_in_url(url: str) -> tuple[str, ...]:
         return ()
     try:
         values = [v for k, v in parse_qsl(urlsplit(url).query) if names_secret(k)]
-        return (*(v for v in values if _random(v)), *_tokens_in_path(url))
+        return (*(v for v in values if is_random(v)), *_tokens_in_path(url))
     except ValueError:
         return ()
+
+
+def may_hold_secret(url: str) -> bool:
+    """Whether an address is nobody else's business: here a value so named may be a word, too."""
+    if _MAY_HOLD.search(url) is None:
+        return False
+    try:
+        named = any(names_secret(name) for name, _ in parse_qsl(urlsplit(url).query))
+    except ValueError:
+        return False
+    return named or bool(secrets_in_url(url))
 
 
 def spellings_of(secrets: Iterable[str]) -> frozenset[str]:
@@ -112,10 +123,11 @@ def _is_token(segment: str) -> bool:
     if _UUID.fullmatch(segment):
         return True
     random = len(segment) >= 20 and re.fullmatch(r"[\w~%-]+", segment, re.ASCII) is not None
-    return random and _WORD.search(segment) is None and _random(segment)
+    return random and _WORD.search(segment) is None and is_random(segment)
 
 
-def _random(value: str) -> bool:
+def is_random(value: str) -> bool:
+    """Whether a value looks like a secret rather than a word or a number."""
     digits = sum(char.isdigit() for char in value)
     letters = sum(char.isalpha() for char in value)
     return len(value) >= 8 and digits >= 2 and letters >= 2

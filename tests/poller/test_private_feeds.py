@@ -108,6 +108,28 @@ async def test_credentials_go_to_the_feed_and_to_pages_of_its_server(
         assert header not in server.robots[0]
 
 
+async def test_credentials_go_to_a_host_written_in_capitals(desk: PollingDesk) -> None:
+    async with private_server() as server:
+        server.answers["/feed"] = document(rss())
+        url = server.url.replace("http://127.0.0.1", "HTTP://LocalHost")
+        desk.feed = spec(f"{url}/feed", **REFS["token"])
+        await desk.poll()
+        assert server.saw("Authorization") == [f"Bearer {TOKEN}"]
+
+
+async def test_words_beside_a_secret_are_words_of_the_news(
+    desk: PollingDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cookie = f"session={TOKEN}; country=Germany; edition=europe"
+    monkeypatch.setenv("COOKIE", cookie)
+    async with private_server() as server:
+        server.answers["/page"] = page
+        feed = spec(f"{server.url}/feed", headers={"Cookie": SecretRef(env="COOKIE")})
+        text = f"In Germany, {TOKEN}. So says europe."
+        (article,) = await read(desk, server, feed, rss(f"{server.url}/page", text=text))
+    assert article.summary == "In Germany, [secret]. So says europe."
+
+
 async def test_keys_are_added_to_the_feeds_address_and_to_no_page(desk: PollingDesk) -> None:
     async with private_server() as server:
         server.answers["/page"] = page
