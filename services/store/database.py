@@ -125,7 +125,10 @@ def _engine(url: str) -> AsyncEngine:
             "the database URL cannot be used; write postgresql://user:password@host/database "
             "or sqlite:////path/to/file"
         ) from None
-    engine = create_async_engine(parsed.set(drivername=driver), **_OPTIONS[driver])
+    # Values stand in no error either: some are secrets, some are whole articles.
+    engine = create_async_engine(
+        parsed.set(drivername=driver), hide_parameters=True, **_OPTIONS[driver]
+    )
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     return engine
