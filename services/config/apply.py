@@ -91,7 +91,9 @@ async def _store(tx: AsyncConnection, decided: Plan, generation: int, now: datet
         change = decided.changes[kind]
         await written.put(tx, kind, change.upserts, APPLY, now)
         await written.remove(tx, kind, change.removed)
-    await feeds.forget_feeds(tx, decided.changes[Kind.FEEDS].removed)
+    theirs = decided.changes[Kind.FEEDS]
+    # Of a feed that comes back, too: its last poll may have ended after it was removed.
+    await feeds.forget_feeds(tx, (*theirs.removed, *theirs.added))
     await feeds.forget_lost(tx, now - _REMEMBERED_FOR)
     await written.set_counter(tx, written.GENERATION, generation)
     rules, lists = _news(decided.changes[Kind.RULES]), _news(decided.changes[Kind.LISTS])

@@ -257,6 +257,25 @@ async def test_a_removed_feed_loses_its_polling_state(installation: Installation
         assert set(await feeds.states(tx)) == {"bbc"}
 
 
+async def test_a_feed_that_comes_back_begins_anew_though_a_poll_outlasted_its_removal(
+    installation: Installation,
+) -> None:
+    both = (
+        "feeds:\n  - id: bbc\n    url: https://bbc.example/rss\n"
+        "  - id: old\n    url: https://old.example/rss\n"
+    )
+    await installation.apply({"feeds.yaml": both})
+    await installation.apply(prune=True)
+    async with installation.database.write() as tx:
+        state = FeedState("old", "u", "etag", None, None, NOW, NOW, {"failures": 0})
+        await feeds.save_state(tx, state)
+        await feeds.schedule_retry(tx, feeds.PageRetry("a", "old", b"", 0, NOW))
+    await installation.apply({"feeds.yaml": both})
+    async with installation.database.read() as tx:
+        assert "old" not in await feeds.states(tx)
+        assert await feeds.due_retries(tx, NOW, 9) == []
+
+
 @pytest.mark.parametrize("after_commit", [False, True])
 async def test_an_outage_leaves_all_or_nothing_and_the_next_apply_makes_it_whole(
     installation: Installation, after_commit: bool

@@ -123,6 +123,7 @@ async def _into_database(spec: FeedSpec, found: FoundFeed, state: Path, settings
         if there is not None:
             return there
         await written.put(tx, Kind.FEEDS, {spec.id: stored_form(spec)}, COMMAND, utc_now())
+        await feeds.forget_feeds(tx, [spec.id])  # left by a poll that ended after its removal
         await _announce(tx, generation)
     return Said(OK, [_added(spec, found)], _remarks(spec))
 
