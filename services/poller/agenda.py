@@ -13,7 +13,7 @@ import heapq
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from schemas.folder import FeedSpec
@@ -109,6 +109,13 @@ class Agenda:
         spec = self.spec(memory.feed_id)
         if spec is not None and memory.feed_id not in self._turns:
             self.put(spec, memory)
+
+    def set_back(self, by: timedelta) -> None:
+        """The clock was set back: whoever is due by what it said before is due earlier."""
+        for feed_id in tuple(self._packed):
+            memory = self.memory(feed_id)
+            if memory is not None and memory.next_due_at is not None:
+                self.change(replace_due(memory, memory.next_due_at - by))
 
     def is_due(self, now: datetime) -> bool:
         """Whether there is anything to look at."""

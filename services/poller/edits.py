@@ -24,7 +24,8 @@ def turn(edits: Edits | None, now: datetime) -> datetime:
     if edits is None or edits.edits < AT_ONCE:
         return now
     doublings = min(edits.edits - AT_ONCE, 10)
-    return edits.last_at + min(_FIRST_WAIT * (1 << doublings), _LONGEST_WAIT)
+    # An edit in the future is one by a clock that was set back since.
+    return min(edits.last_at, now) + min(_FIRST_WAIT * (1 << doublings), _LONGEST_WAIT)
 
 
 def published(edits: Edits | None, now: datetime) -> Edits:

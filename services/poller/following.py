@@ -87,7 +87,9 @@ class Following:
                 self._agenda.drop(feed_id)
                 continue
             state = stored.get(feed_id)
-            known = remembered.from_state(state) if state else self._agenda.memory(feed_id)
+            known = self._agenda.memory(feed_id)
+            if state is not None:
+                known = remembered.by_this_clock(remembered.from_state(state), now)
             self._agenda.put(spec, _memory(feed, known, now, spread))
 
 

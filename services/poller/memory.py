@@ -27,6 +27,7 @@ from services.store.feeds import FeedState
 # Some servers answer 304 for ever: now and then a feed is asked for in full.
 FULL_FETCH_EVERY = timedelta(hours=24)
 _LONGEST_ERROR = 300
+_CLOCKS_DIFFER = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,8 @@ class Memory:
 
     def to_send(self, now: datetime) -> Validators:
         """The validators for a poll now; none when the feed is to be asked for in full."""
-        if self.full_fetch_at is None or now - self.full_fetch_at >= FULL_FETCH_EVERY:
+        since = None if self.full_fetch_at is None else abs(now - self.full_fetch_at)
+        if since is None or since >= FULL_FETCH_EVERY:
             return UNCONDITIONAL
         return self.validators
 
@@ -272,6 +274,14 @@ def _seconds(span: timedelta | None) -> float | None:
 def replace_due(memory: Memory, due_at: datetime) -> Memory:
     """The memory with another time for the next poll."""
     return replace(memory, next_due_at=due_at)
+
+
+def by_this_clock(memory: Memory, now: datetime) -> Memory:
+    """The memory as it was stored, due now if a clock that was ahead has set its times."""
+    times = (memory.last_success_at, memory.vitals.failed_at)
+    if memory.next_due_at is None or all(t is None or t <= now + _CLOCKS_DIFFER for t in times):
+        return memory
+    return replace(memory, next_due_at=min(memory.next_due_at, now))
 
 
 def hastened(memory: Memory, now: datetime, policy: Policy) -> Memory:

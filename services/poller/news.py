@@ -182,7 +182,10 @@ def _is_late(
     else:
         dates = [date for date in (entry.published, entry.updated) if date is not None]
         date, allowed = max(dates, default=None), any(row.late for row in own)
-    return allowed and date is not None and date < (since.last_success_at or now) - LATE_AFTER
+    # A poll in the future is one by a clock that was set back since.
+    return (
+        allowed and date is not None and date < min(since.last_success_at or now, now) - LATE_AFTER
+    )
 
 
 def _is_fresh(name: Named, verdict: Verdict, seen: Mapping[str, SeenEntry], now: datetime) -> bool:

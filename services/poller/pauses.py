@@ -35,7 +35,7 @@ class Pauses:
 
     def over_at(self, url: str, now: datetime) -> datetime | None:
         """When the pause of the URL's host is over; None if there is none."""
-        until = self._until.get(host_of(url)) if self._until else None
+        until = self._until_of(url, now)
         return until if until is not None and until > now else None
 
     def feed_goes_on_at(self, url: str, now: datetime) -> datetime | None:
@@ -44,17 +44,22 @@ class Pauses:
         A little after the pause, each feed at its own moment: if the first of them hears
         that it was too early, the others have not asked yet.
         """
-        until = self._until.get(host_of(url)) if self._until else None
+        until = self._until_of(url, now)
         if until is None:
             return None
         mine = first_due(url, self._policy.min_interval, until)
         return mine if mine > now else None
 
+    def _until_of(self, url: str, now: datetime) -> datetime | None:
+        until = self._until.get(host_of(url)) if self._until else None
+        # No pause is that long: a clock that was ahead has set it, and was set back.
+        return None if until is None or until - now > self._policy.max_wait else until
+
     async def exchange(self, database: Database, now: datetime) -> None:
         """Tell other processes, and hear from them. Raises DatabaseUnavailableError."""
         if self._untold:
             await self._tell(database, now)
-        elif self._looked_at is not None and now - self._looked_at < _LOOK_EVERY:
+        elif self._looked_at is not None and abs(now - self._looked_at) < _LOOK_EVERY:
             return
         async with database.read() as tx:
             heard = await stored.live(tx, now)

@@ -39,6 +39,7 @@ _LOOK_EVERY_SECONDS = 0.2
 _FEEDS_RETRIED_AT_ONCE = 16
 _RETRIES_LOOKED_AT = 100
 _RETRIES_OF_A_FEED = 10
+_SET_BACK = timedelta(seconds=10)  # less is waited for
 _NOT_OURS_FOR = timedelta(seconds=1)
 # A host has two connections; polls that read pages or wait for the bus hold none.
 _HOSTS_SHARE = 8
@@ -81,6 +82,7 @@ class PollingWorker:
         self._stopping = False
         self._retrying: dict[str, asyncio.Task[None]] = {}
         self._outages = 0
+        self._looked_at = clock()
         self._paused_until: datetime | None = None
         self._blind = False  # the configuration could not be read at the last look
 
@@ -107,6 +109,7 @@ class PollingWorker:
     async def _look(self, component: Component) -> None:
         self._end_polls_of_others()
         now = self._clock()
+        self._notice_clock(now)
         if self._is_paused(now):
             return
         try:
@@ -124,6 +127,14 @@ class PollingWorker:
         await self._start_due(component)
         for feed_id, due in retries.items():
             self._retrying[feed_id] = asyncio.create_task(self._retry_pages(due, component))
+
+    def _notice_clock(self, now: datetime) -> None:
+        """After a clock was set right, nobody waits for a time that it should not have said."""
+        back, self._looked_at = self._looked_at - now, now
+        if back >= _SET_BACK:
+            log.warning("the clock was set back", seconds=round(back.total_seconds()))
+            self._agenda.set_back(back)
+            self._paused_until = None
 
     async def _exchange(self, now: datetime, component: Component) -> None:
         """Tell the database what was polled, and hear what there is to poll."""

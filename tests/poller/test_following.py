@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 from services.poller import following as module
 from services.poller import memory as remembered
 from services.poller.agenda import Agenda
+from services.poller.fetch import UNCONDITIONAL
 from services.poller.following import Following
 from services.poller.memory import new_memory
 from services.poller.sharing import Everything
@@ -85,6 +86,22 @@ async def test_a_feed_is_taken_up_where_it_was_left(desk: Desk) -> None:
         await feeds.save_state(tx, remembered.to_state(left, NOW))
     await desk.look()
     assert desk.agenda.memory("a") == left
+
+
+async def test_a_feed_that_was_polled_by_a_clock_that_was_ahead_is_due_at_once(
+    desk: Desk,
+) -> None:
+    await desk.write("a")
+    years = timedelta(days=999)
+    left = replace(
+        new_memory("a", "http://a.example/feed", NOW + years, timedelta()),
+        last_success_at=NOW + years,
+    )
+    async with desk.database.write() as tx:
+        await feeds.save_state(tx, remembered.to_state(left, NOW))
+    await desk.look()
+    assert desk.agenda.memory("a") == replace(left, next_due_at=NOW)
+    assert left.to_send(NOW) == UNCONDITIONAL
 
 
 async def test_what_is_known_in_the_process_is_newer_than_what_is_recorded(desk: Desk) -> None:

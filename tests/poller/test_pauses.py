@@ -48,6 +48,13 @@ def test_a_shorter_wish_does_not_shorten_a_pause() -> None:
     assert pauses.over_at(FEED, NOW) == NOW + 30 * MINUTE
 
 
+def test_a_pause_that_a_clock_set_that_was_ahead_is_none() -> None:
+    pauses = Pauses()
+    pauses.asked("news.example", None, NOW + timedelta(days=999))
+    assert pauses.over_at(FEED, NOW) is None
+    assert pauses.feed_goes_on_at(FEED, NOW) is None
+
+
 def test_the_feeds_of_a_host_come_back_one_after_the_other() -> None:
     pauses = Pauses()
     pauses.asked("news.example", 10 * MINUTE, NOW)

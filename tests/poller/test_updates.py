@@ -51,6 +51,17 @@ async def test_after_an_outage_of_weeks_what_came_meanwhile_is_not_late(desk: Po
     assert [article.late for article in await desk.published()] == [False, False]
 
 
+async def test_after_polls_by_a_clock_that_was_ahead_nothing_is_late_for_it(
+    desk: PollingDesk,
+) -> None:
+    desk.ahead = timedelta(days=999)
+    await desk.poll()
+    desk.ahead = timedelta()
+    desk.wire.publish("ferry")
+    await desk.poll()
+    assert [article.late for article in await desk.published()] == [False]
+
+
 async def test_a_feed_may_want_alerts_of_what_is_late(desk: PollingDesk) -> None:
     await desk.watched()
     desk.feed = desk.feed.model_copy(update={"late": "alert"})
@@ -206,6 +217,10 @@ def test_an_article_that_changes_all_the_time_has_a_bounded_number_of_revisions(
     assert len(times) <= 20
     assert times[:3] == [start + n * 2 * MINUTE for n in range(3)]
     assert max(b - a for a, b in pairwise(times)) <= 2 * HOUR + 2 * MINUTE
+
+
+def test_a_turn_is_not_years_away_after_edits_by_a_clock_that_was_ahead() -> None:
+    assert turn(Edits(9, QUIET_START + 999 * DAY), QUIET_START) <= QUIET_START + 2 * HOUR
 
 
 def test_an_article_that_was_quiet_for_a_day_has_all_its_turns_again() -> None:
