@@ -112,6 +112,18 @@ async def test_an_article_stays_in_its_story_when_its_report_is_long_forgotten(
     assert await messages(database) == [["iran"]]
 
 
+SHORT = "The ferry to the islands stops tonight."
+
+
+async def test_a_post_without_a_headline_is_told_once_also_after_a_restart(
+    database: Database,
+) -> None:
+    await subscribe(database, ann="all")
+    for number, outlet in enumerate(("gazette", "courier")):
+        await new_judge(database).handle(told(number, outlet, SHORT, met("iran"), title=""))
+    assert await messages(database) == [["iran"]]
+
+
 async def test_what_waited_out_an_outage_of_days_is_still_told_once(database: Database) -> None:
     await subscribe(database, ann="all")
     await new_judge(database).handle(told(0, "gazette", FERRY, met("iran")))

@@ -192,6 +192,35 @@ def test_the_short_posts_of_one_live_page_are_different_news(
     assert window.judge(report("gazette", "Other words.", **second)) == Fresh()
 
 
+def test_short_posts_without_headlines_are_known_by_what_they_say() -> None:
+    window = StoryWindow()
+    page: dict[str, Any] = {"url": "https://gazette.example/status", "title": ""}
+    story, _ = place(window, report("gazette", SHORT, **page))
+    assert window.judge(report("gazette", "The mine is shut after a fire.", **page)) == Fresh()
+    assert window.judge(report("gazette", SHORT, **page)) == Copy(story)
+    assert window.judge(report("courier", SHORT, title="")) == Copy(story)
+
+
+def test_each_post_of_a_live_page_is_told_once_whatever_feeds_show_it() -> None:
+    window = StoryWindow()
+    live: dict[str, Any] = {"url": "https://gazette.example/live"}
+    place(window, report("gazette", SHORT, **live, title="Ferry line to the islands stops"))
+    headline = "Mine shut after a fire at night"
+    mine, _ = place(window, report("gazette", "Other words.", **live, title=headline))
+    assert window.judge(report("gazette", "Other words.", **live, title=headline)) == Copy(mine)
+
+
+def test_a_short_report_is_known_by_a_headline_that_an_older_story_had() -> None:
+    window = StoryWindow()
+    headline = "Ferry line to the northern islands stops"
+    later = WINDOW + timedelta(hours=1)
+    place(window, report("gazette", SHORT, title=headline))
+    again, _ = place(window, report("herald", SHORT, later, title=headline))
+    assert window.judge(report("courier", SHORT, later, title=headline)) == Copy(again)
+    window.sweep(report("x", MINE, later).trace.seen_at)
+    assert window.judge(report("courier", SHORT, later, title=headline)) == Copy(again)
+
+
 def test_a_short_report_is_known_by_its_address_under_an_edited_headline() -> None:
     window = StoryWindow()
     page: dict[str, Any] = {"url": "https://gazette.example/2026/ferry"}

@@ -50,8 +50,9 @@ class Report:
 def report_of(article: Article) -> Report:
     """What of an article decides which story it tells."""
     text = article.body or article.summary
-    title = clean.line(article.title, LONGEST_TITLE)
     words = words_of(text)
+    short = len(words) < _SHORT
+    title = headline_of(article, short)
     shingles = shingles_of(words)
     trace = Trace(
         outlet=_host(article.url) or article.feed_id,
@@ -59,12 +60,18 @@ def report_of(article: Article) -> Report:
         title=title_words(title),
         numbers=numbers_of(title),
         url=_page(article.canonical_url or article.url, _anchor(article.url)),
-        short=len(words) < _SHORT,
+        short=short,
         shingles=shingles.hashes,
         bag=bag_of(words),
     )
     field = ArticleField.BODY if article.body else ArticleField.SUMMARY
     return Report(trace, field, text, words, shingles)
+
+
+def headline_of(article: Article, short: bool) -> str:
+    """The headline; a short post that has none is known by what it says."""
+    title = clean.line(article.title, LONGEST_TITLE)
+    return title or (clean.line(article.body or article.summary, LONGEST_TITLE) if short else "")
 
 
 def _host(url: str | None) -> str | None:

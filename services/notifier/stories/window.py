@@ -154,6 +154,8 @@ class StoryWindow:
             del self._numbers[story.story_id]
             _drop(self._by_url, story.urls, number)
             _drop(self._by_title, story.titles, number)
+            posts = [(url, *title) for url in story.urls for title in story.titles]
+            _drop(self._by_title, posts, number)
         if gone:
             living = np.zeros(self._next, np.bool_)
             living[list(self._stories)] = True
@@ -177,16 +179,26 @@ class StoryWindow:
         story.shingles += int(unknown.sum())
         if trace.url is not None:
             story.urls.add(trace.url)
-            self._by_url.setdefault(trace.url, number)
+            self._name(self._by_url, trace.url, number, trace)
+            self._name(self._by_title, (trace.url, *trace.title), number, trace)
         story.titles.add(trace.title)
         if len(trace.title) >= _TITLE_WORDS:
-            self._by_title.setdefault(trace.title, number)
+            self._name(self._by_title, trace.title, number, trace)
+
+    def _name(self, names: dict[_Name, int], name: _Name, number: int, trace: Trace) -> None:
+        """The first story that is still open keeps a name."""
+        if not self._is_open(names.get(name, -1), trace):
+            names[name] = number
 
     def _by_name(self, trace: Trace) -> int | None:
         """The story of a short report: one with the same address or the same headline."""
         if not trace.short:
             return None
-        number = self._by_url.get(trace.url or "")
+        page = trace.url or ""
+        number = self._by_title.get((page, *trace.title))
+        if number is not None and self._is_open(number, trace):
+            return number
+        number = self._by_url.get(page)
         if number is not None and self._is_open(number, trace):
             # The posts of a live page share its address and are different news.
             return number if self._is_edited(self._stories[number], trace) else None
