@@ -15,6 +15,7 @@ from services.poller.addresses import web_address
 
 _MOST_HUBS = 5
 _LONGEST = 2_000  # of an address
+_RELATIONS = frozenset({"hub", "self"})
 # RFC 8288, section 3: <target> and then ;name=value or ;name="quoted \" value" or ;name
 _LINK = re.compile(r"<([^<>]*)>((?:\s*;[^;,\"]*(?:\"(?:[^\"\\]|\\.)*\")?[^;,\"]*)*)")
 _PARAMETER = re.compile(r";\s*([\w!#$&+.^`|~*-]+)\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|([^\s;,\"]*))")
@@ -60,14 +61,15 @@ def shown(reply: Reply, document: DocumentLinks, feed_url: str) -> Shown | None:
 
 
 def _links(reply: Reply) -> Iterator[tuple[str, str]]:
-    """Each relation of the Link headers, lower case, with its absolute target."""
+    """Each relation of the Link headers that matters, lower case, with its absolute target."""
     for header in reply.headers:
         for target, parameters in _LINK.findall(header):
             given = _parameters(parameters)
-            if "anchor" in given:  # a link of some other document
+            relations = _RELATIONS.intersection(given.get("rel", "").lower().split())
+            if not relations or "anchor" in given:  # a link of some other document
                 continue
             for absolute in _targets([target], reply.url):
-                yield from ((rel, absolute) for rel in given.get("rel", "").lower().split())
+                yield from ((rel, absolute) for rel in relations)
 
 
 def _parameters(text: str) -> dict[str, str]:

@@ -195,6 +195,8 @@ def verified(
 
 def denied(current: Subscription, reason: str, now: datetime) -> Subscription:
     """The subscription after the hub said that it will not push."""
+    if current.state in {HubState.DENIED, HubState.LEFT}:
+        return current  # it may be said a thousand times a second: that is to cost no write
     if current.state in FORMER:
         return _left(current, now)
     return replace(

@@ -82,7 +82,9 @@ class Questions:
     async def _denial(
         self, subscription: Subscription, asked: MultiMapping[str]
     ) -> web.StreamResponse:
-        said, now = clean_title(asked.get("hub.reason", "")), self._clock()
+        # Cut first: a stranger must not choose how much work the rest is.
+        said = clean_title(asked.get("hub.reason", "")[: 5 * _LONGEST_REASON])
+        now = self._clock()
         reason = told(said, subscription)[:_LONGEST_REASON]
         self._metrics.websub_questions.labels(Answer.DENIAL.value).inc()
         await self._record(subscription, lambda before: plan.denied(before, reason, now))

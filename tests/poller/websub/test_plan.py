@@ -167,6 +167,13 @@ def test_a_denial_ends_the_lease_and_is_asked_about_a_day_later() -> None:
     assert plan.claimed(after, NOW + DAY, 0).state is HubState.REQUESTED
 
 
+def test_a_denial_that_is_repeated_changes_nothing_more() -> None:
+    denied = plan.denied(active(), "not today", NOW)
+    assert plan.denied(denied, "nor tomorrow", NOW + timedelta(seconds=1)) == denied
+    left = replace(active(), state=HubState.LEFT)
+    assert plan.denied(left, "", NOW) == left
+
+
 def test_a_verification_that_comes_late_does_not_bring_back_what_was_left() -> None:
     leaving = plan.stopped(active(), NOW).subscription
     assert leaving is not None
