@@ -30,6 +30,8 @@ def web_address(text: str) -> URL | NotFetchable:
         return NotFetchable("not an http or https address")
     if url.user is not None or url.password is not None:
         return NotFetchable("an address with a user name is not fetched")
+    if "%" in url.host and ":" not in url.host:
+        return NotFetchable("a host with an escape in it, which a proxy might read otherwise")
     return _in_lower_case(url)
 
 

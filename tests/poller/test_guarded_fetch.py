@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 import pytest
 from aiohttp import web
+from yarl import URL
 
+from services.poller.addresses import NotFetchable, web_address
 from services.poller.fetch import FEED_LIMITS, Fetched, FetchFailed, FetchLimits, FetchReason, fetch
 from services.poller.session import new_session
 from services.poller.websub.hub import ask
@@ -224,3 +226,9 @@ def _subscription(hub: str) -> Subscription:
         0,
         NOW,
     )
+
+
+def test_a_host_with_an_escape_in_it_is_not_left_to_a_proxy_to_read() -> None:
+    assert isinstance(web_address("http://127%2e0.0.1/"), NotFetchable)
+    assert isinstance(web_address("http://example.org/a%2eb"), URL)
+    assert isinstance(web_address("http://[fe80::1%25eth0]/"), URL)
