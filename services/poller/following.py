@@ -78,8 +78,10 @@ class Following:
     async def _put(
         self, tx: AsyncConnection, ours: Mapping[str, Spec], now: datetime, spread: timedelta
     ) -> None:
-        changed = {i: spec for i, spec in ours.items() if self._agenda.spec(i) != spec}
-        stored = await feeds.states_of(tx, [i for i in changed if i not in self._agenda])
+        # One that has ended may have been taken out and put back between two looks.
+        asked = {i for i in ours if i not in self._agenda or self._has_ended(i)}
+        changed = {i: s for i, s in ours.items() if i in asked or self._agenda.spec(i) != s}
+        stored = await feeds.states_of(tx, asked)
         for feed_id, spec in changed.items():
             feed = _valid(feed_id, spec)
             if feed is None:
@@ -87,10 +89,14 @@ class Following:
                 self._agenda.drop(feed_id)
                 continue
             state = stored.get(feed_id)
-            known = self._agenda.memory(feed_id)
+            known = None if feed_id in asked else self._agenda.memory(feed_id)
             if state is not None:
                 known = remembered.by_this_clock(remembered.from_state(state), now)
             self._agenda.put(spec, _memory(feed, known, now, spread))
+
+    def _has_ended(self, feed_id: str) -> bool:
+        memory = self._agenda.memory(feed_id) if self._agenda.states["gone"] else None
+        return memory is not None and memory.health.disabled
 
 
 def _valid(feed_id: str, spec: Spec) -> FeedSpec | None:

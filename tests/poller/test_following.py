@@ -16,6 +16,7 @@ from services.poller.agenda import Agenda
 from services.poller.fetch import UNCONDITIONAL
 from services.poller.following import Following
 from services.poller.memory import new_memory
+from services.poller.schedule import Health
 from services.poller.sharing import Everything
 from services.store import feeds, written
 from services.store.database import Database, DatabaseUnavailableError
@@ -119,6 +120,30 @@ async def test_what_is_known_in_the_process_is_newer_than_what_is_recorded(desk:
         "url": "http://a.example/feed",
         "name": "A better name",
     }
+
+
+async def test_a_feed_that_has_ended_begins_anew_though_its_removal_went_unseen(
+    desk: Desk,
+) -> None:
+    await desk.write("a")
+    ended = replace(
+        new_memory("a", "http://a.example/feed", NOW, timedelta()),
+        next_due_at=None,
+        health=Health(gone=3, disabled=True),
+    )
+    async with desk.database.write() as tx:
+        await feeds.save_state(tx, remembered.to_state(ended, NOW))
+    await desk.look()
+    await desk.write("a")
+    await desk.look()
+    assert desk.agenda.memory("a") == ended
+    await desk.write()
+    async with desk.database.write() as tx:
+        await feeds.forget_feeds(tx, ["a"])
+    await desk.write("a")
+    await desk.look()
+    memory = desk.agenda.memory("a")
+    assert memory is not None and memory.next_due_at is not None
 
 
 async def test_first_polls_of_many_feeds_are_spread_over_time(desk: Desk) -> None:
