@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from schemas.article import Article
 from services.notifier import clean
 from services.notifier.names import story_of
-from services.notifier.stories.report import Report, Trace, headline_of, report_of
+from services.notifier.stories.report import LONGEST_OUTLET, Report, Trace, headline_of, report_of
 from services.notifier.stories.shared import Span, shared_spans
 from services.notifier.stories.stored import packed, unpacked
 from services.notifier.stories.window import (
@@ -154,7 +154,7 @@ async def _save(
             article_id=article.article_id,
             story_id=story,
             kind=kind.value,
-            outlet=trace.outlet[:255],
+            outlet=trace.outlet[:LONGEST_OUTLET],
             source=clean.line(article.source, _LONGEST_NAME) or article.feed_id,
             title=headline_of(article, trace.short),
             page=trace.url,

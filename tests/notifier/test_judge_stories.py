@@ -1,6 +1,8 @@
 """Copies are told once, round-ups only for what is new in them, also after a restart."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from services.notifier.placing import REPORTS_KEPT, Placing
 from services.notifier.stories.stored import packed, unpacked
 from services.notifier.stories.window import LONGEST_STORY
 from services.store import deliveries, stories
-from services.store.database import Database, DatabaseUnavailableError
+from services.store.database import Database, DatabaseUnavailableError, open_database, sqlite_url
 from services.store.judgements import OvertakenError
 from services.store.stories import ReportKind, StoredReport
 from services.store.tables import alerts, story_reports
@@ -24,6 +26,19 @@ from tests.notifier.judging import FailingDatabase, decided, met, new_judge, rec
 from tests.notifier.reports import report, text
 
 FERRY, STORM, OPERA = text("ferry"), text("storm"), text("opera")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path / "wirewatch.sqlite")
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with open_database(database_url) as opened:
+        yield opened
 
 
 def told(offset: int, outlet: str, body: str, *found: RuleMatch, **changes: Any) -> Record:
@@ -121,6 +136,23 @@ async def test_a_post_without_a_headline_is_told_once_also_after_a_restart(
     await subscribe(database, ann="all")
     for number, outlet in enumerate(("gazette", "courier")):
         await new_judge(database).handle(told(number, outlet, SHORT, met("iran"), title=""))
+    assert await messages(database) == [["iran"]]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("https://ga\x00zette.example/1", id="nul in the host"),
+        pytest.param("https://gazette.example/\x00?\x00#\x00", id="nul in the path"),
+        pytest.param(f"https://{'gazette.' * 40}example/1", id="a host of 327 characters"),
+        pytest.param("https://[gazette/1", id="a broken address"),
+    ],
+)
+async def test_an_address_that_no_database_takes_costs_no_alert(
+    database: Database, url: str
+) -> None:
+    await subscribe(database, ann="all")
+    await new_judge(database).handle(told(0, "gazette", FERRY, met("iran"), url=url))
     assert await messages(database) == [["iran"]]
 
 

@@ -12,6 +12,7 @@ from services.notifier.stories.terms import Bag, bag_of
 from services.notifier.stories.words import Hashes, numbers_of, title_words, words_of
 
 LONGEST_TITLE = 300
+LONGEST_OUTLET = 255
 _LONGEST_PAGE = 2_000
 # Below this many words there is too little text to compare.
 _SHORT = 40
@@ -79,7 +80,7 @@ def _host(url: str | None) -> str | None:
         host = urlsplit(url or "").hostname
     except ValueError:
         return None
-    return host.removeprefix("www.") if host else None
+    return clean.line(host.removeprefix("www."), LONGEST_OUTLET) if host else None
 
 
 def _anchor(url: str | None) -> str:
