@@ -87,6 +87,9 @@ _NOT_PUBLIC: Mapping[IPv4Network | IPv6Network, str] = {
     IPv4Network("168.63.129.16/32"): "metadata",
     IPv6Network("3fff::/20"): "documentation",  # RFC 9637
     IPv6Network("2001::/32"): "tunnel",  # Teredo: leads through a server of its own choice
+    # Python's versions disagree on these: IETF's own assignments, NAT64 of one's own network.
+    IPv6Network("2001::/23"): "reserved",
+    IPv6Network("64:ff9b:1::/48"): "reserved",
 }
 
 

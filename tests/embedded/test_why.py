@@ -190,10 +190,15 @@ async def test_a_feed_that_fails_and_an_article_that_nobody_showed(
     await timeline.expect_nothing_more()
     await timeline.newsroom.afflict_feed("wire", "500")
     await timeline.wirewatch.until_metric("wirewatch_polls_total", 1, outcome="http_error")
-    said = await why(timeline.wirewatch, url.rpartition("/")[0] + "/unheard-of")
+    unheard = url.rpartition("/")[0] + "/unheard-of"
+
+    async def failing() -> bool:
+        return "failing" in line(await why(timeline.wirewatch, unheard), "feed")
+
+    await until(failing, "the failed poll to be written down")
+    said = await why(timeline.wirewatch, unheard)
     assert said.exit_code == 1
     assert "no feed has shown it, and it is not on the bus" in said.stdout
-    assert "failing" in line(said, "feed")
     assert "last error: http_error" in line(said, "feed")
     elsewhere = await why(timeline.wirewatch, "https://elsewhere.example/x")
     assert "no feed of elsewhere.example is watched" in elsewhere.stdout

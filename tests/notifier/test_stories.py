@@ -125,6 +125,9 @@ def test_a_series_is_told_apart_by_the_numbers_in_its_headlines() -> None:
     place(window, report("wire", FERRY, title="Earthquake of 4.2 near the islands at night"))
     again = report("wire", FERRY, title="Earthquake of 5.1 near the islands at night")
     assert window.judge(again) == Fresh()
+    place(window, report("league", STORM, title="The home team and its guests part 2 to 1"))
+    other = report("league", STORM, title="The home team and its guests part 1 to 2")
+    assert window.judge(other) == Fresh()
 
 
 def test_a_series_taken_over_by_another_outlet_is_told_apart_too() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.notifier.reports import text
 from tests.pipeline.distributed_stack import RunningStack, Watch, running_stack
 from tests.pipeline.inboxes import SlackInbox
 from tests.pipeline.newsroom_desk import NewsroomDesk
@@ -39,4 +40,4 @@ async def wirewatch(
 @pytest.fixture
 def timeline(newsroom: NewsroomDesk, wirewatch: Watch, slack: SlackInbox) -> Timeline[Watch]:
     """The timeline over all of it."""
-    return Timeline(newsroom, wirewatch, slack)
+    return Timeline(newsroom, wirewatch, slack, own_words=(f"{text(wirewatch.feed_id, 120)}.",))

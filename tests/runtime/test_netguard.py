@@ -62,9 +62,9 @@ PRIVATE = {
     "100:0:0:1::1": "reserved",
     "2001::1": "tunnel",  # Teredo
     "2001:0:a00:1:0:0:80ff:fffe": "tunnel",
-    "2001:2::1": "private",
-    "2001:10::1": "private",
-    "2001:20::1": "private",
+    "2001:2::1": "reserved",
+    "2001:10::1": "reserved",
+    "2001:20::1": "reserved",
     "2001:db8::1": "private",  # documentation
     "2002:7f00:1::1": "loopback",  # 6to4
     "2002:a00:1::1": "private",

@@ -29,7 +29,7 @@ class Trace:
     outlet: str
     seen_at: datetime
     title: tuple[str, ...]
-    numbers: frozenset[str]
+    numbers: tuple[str, ...]
     url: str | None
     short: bool
     shingles: Hashes

@@ -79,7 +79,7 @@ class _Story:
     shingles: int
     container: bool
     terms: Terms
-    outlets: dict[str, set[frozenset[str]]] = field(default_factory=dict)
+    outlets: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
     urls: set[str] = field(default_factory=set)
     titles: set[tuple[str, ...]] = field(default_factory=set)
 
@@ -260,7 +260,7 @@ class StoryWindow:
             return COPIED_BY_ITSELF if trace.numbers in own else 2.0
         # A series that several outlets take over: its headlines differ in their numbers.
         others = [n for numbers in story.outlets.values() for n in numbers]
-        series = trace.numbers and all(n and n.isdisjoint(trace.numbers) for n in others)
+        series = trace.numbers and all(n and set(n).isdisjoint(trace.numbers) for n in others)
         return COPIED_BY_ITSELF if series else COPIED
 
     def _like(

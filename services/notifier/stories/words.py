@@ -39,9 +39,9 @@ def places_of(text: str) -> Sequence[tuple[int, int]]:
     return [word.span() for word in found]
 
 
-def numbers_of(title: str) -> frozenset[str]:
-    """The numbers in a headline: they tell the members of a series apart."""
-    return frozenset(_NUMBER.findall(title))
+def numbers_of(title: str) -> tuple[str, ...]:
+    """The numbers in a headline, in order: they tell the members of a series apart."""
+    return tuple(_NUMBER.findall(title))
 
 
 def title_words(title: str) -> tuple[str, ...]:
