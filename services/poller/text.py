@@ -12,8 +12,9 @@ from collections.abc import Iterable
 
 # An entity that is still there after the parser decoded the markup was escaped twice.
 _ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,31});")
-# A tag starts with a letter right after the bracket, so "5 < 6" and "<3" are text.
-_TAG = re.compile(r"</?([a-zA-Z][a-zA-Z0-9:-]*)(?:\s[^<>]*|/)?>|<!--.*?-->", re.DOTALL)
+# A tag starts with a letter right after the bracket, so "5 < 6" and "<3" are text. A comment
+# is looked for up to the next one: thousands that never end would take seconds.
+_TAG = re.compile(r"</?([a-zA-Z][a-zA-Z0-9:-]*)(?:\s[^<>]*|/)?>|<!--(?:(?!<!--).)*?-->", re.DOTALL)
 _INLINE = frozenset(
     [
         *("a", "abbr", "acronym", "b", "bdi", "bdo", "big", "cite", "code", "del", "dfn", "em"),

@@ -83,6 +83,10 @@ DOCUMENTS: dict[str, tuple[Callable[[], bytes], ParseReason | None]] = {
     ),
     "JSON nested 1,000,000 deep": (lambda: _JSON + b"[" * 1_000_000, ParseReason.TOO_COMPLEX),
     "a number of 9 MB": (lambda: _JSON + b'[{"id":%s}]}' % (b"9" * 9_000_000), None),
+    "titles of comments without an end": (
+        lambda: _rss(b"<item><title>%s</title></item>" % (b"&lt;!--" * 4_000) * 60),
+        None,
+    ),
     "billion laughs": (
         lambda: _doctype(b'<!ENTITY l0 "lol">' + _LAUGHS, b"&l9;"),
         ParseReason.ENTITIES,
