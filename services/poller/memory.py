@@ -22,7 +22,7 @@ from services.poller.schedule import (
     first_due,
     interval,
 )
-from services.store.feeds import FeedState
+from services.store.feeds import Again, FeedState
 
 # Some servers answer 304 for ever: now and then a feed is asked for in full.
 FULL_FETCH_EVERY = timedelta(hours=24)
@@ -227,8 +227,25 @@ def to_state(memory: Memory, now: datetime) -> FeedState:
     )
 
 
+def polled_again(before: Memory, after: Memory) -> bool:
+    """Whether a poll has changed nothing but the times that every poll changes."""
+    return after.next_due_at is not None and bool(_LASTING(before) == _LASTING(after))
+
+
+def to_again(memory: Memory) -> Again:
+    """What is stored of a memory of which nothing else has changed."""
+    changed = {
+        "last_success_at": _text(memory.last_success_at),
+        "interval_seconds": _seconds(memory.interval),
+    }
+    assert memory.next_due_at is not None
+    return Again(memory.feed_id, memory.next_due_at, changed)
+
+
+_OF_EVERY_POLL = ("next_due_at", "last_success_at", "interval")
 _FIELDS = tuple(field.name for field in fields(Memory))
 _VALUES = attrgetter(*_FIELDS)
+_LASTING = attrgetter(*(name for name in _FIELDS if name not in _OF_EVERY_POLL))
 _OF_HEALTH = tuple(field.name for field in fields(Health))
 
 

@@ -168,7 +168,8 @@ class FeedPoller:
             after = replace(after, full_fetch_at=now, validators=fetched.headers.validators)
             after = self._redirected(feed, after, fetched)
         kept = partial(self._around.pushing.unchanged, feed_id=feed.id, started_at=now)
-        await self._remember(after, None, kept)
+        again = remembered.polled_again(memory, after)
+        self.records.later(Record(after, kept, again))
         self._around.metrics.count_good_poll("unchanged", now)
         self._debug("polled", feed=feed.id, outcome="unchanged")
         return after
@@ -180,7 +181,7 @@ class FeedPoller:
         following = self._following(memory, outcome, now)
         after = remembered.refused(memory, f"{reason}: {detail}", now, **following)
         after = self._back(feed, after)
-        await self._remember(after, None)
+        self.records.later(Record(after))
         self._around.metrics.polls.labels(reason).inc()
         if after.next_due_at is None:
             log.error("feed has ended and is polled no more", feed=feed.id, detail=detail)
@@ -241,18 +242,12 @@ class FeedPoller:
         following = schedule.after(outcome, memory.health, self._policy.schedule, now, jitter)
         return {"next_due_at": following.due_at, "health": following.health}
 
-    async def _remember(
-        self, memory: Memory, taken: Taken | None, tell: Tell | None = None
-    ) -> None:
-        """Record a poll: with what it brought, or some time soon if it brought nothing."""
-        if taken is None:
-            self.records.later(Record(memory, tell))
-            return
+    async def _remember(self, memory: Memory, taken: Taken, tell: Tell) -> None:
+        """Record a poll together with what it brought."""
         now = self._around.clock()
         async with self.records.at_once(memory) as tx:
             await self._ingest.remember(tx, memory.feed_id, taken, now)
-            if tell is not None:
-                await tell(tx)
+            await tell(tx)
 
     def _report(self, feed: FeedSpec, found: Sorted, polled_at: datetime) -> None:
         self._around.metrics.count_good_poll("new" if found.news else "unchanged", polled_at)

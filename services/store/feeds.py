@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.tables import entry_titles, feed_states, page_retries, seen_entries
-from services.store.upsert import stored_time, upsert, upsert_each, upsert_json
+from services.store.upsert import stored_time, update_json, upsert, upsert_each, upsert_json
 
 # Both databases take a limited number of bound values.
 _IN_ONE_STATEMENT = 500
@@ -115,11 +115,38 @@ async def save_state(tx: AsyncConnection, state: FeedState) -> None:
 
 async def save_states(tx: AsyncConnection, states: Collection[FeedState]) -> None:
     """Store many feeds' states, of each feed one, by one statement."""
+    if not states:
+        return
     # Always in the same order, so that two pollers cannot deadlock.
     rows = [_row(state) for state in sorted(states, key=lambda state: state.feed_id)]
     # Half a surrogate pair is no text to any database; escaped, SQLite would take it for one.
     given = {"rows": json.dumps(rows, ensure_ascii=False)}
     await tx.execute(upsert_json(tx, feed_states, FeedState.__slots__, "feed_id"), given)
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A feed was polled and only this has changed; `health` are the members that did."""
+
+    feed_id: str
+    next_due_at: datetime
+    health: Mapping[str, Any]
+
+
+async def save_again(tx: AsyncConnection, polled: Collection[Again]) -> None:
+    """Store of feeds that have a state what has changed; a feed that has none keeps none."""
+    if not polled:
+        return
+    rows = [
+        {
+            "feed_id": again.feed_id,
+            "next_due_at": stored_time(again.next_due_at),
+            "health": json.dumps(again.health),
+        }
+        for again in sorted(polled, key=lambda again: again.feed_id)
+    ]
+    given = {"rows": json.dumps(rows, ensure_ascii=False)}
+    await tx.execute(update_json(tx, feed_states, Again.__slots__, "feed_id"), given)
 
 
 def _row(state: FeedState) -> Mapping[str, Any]:

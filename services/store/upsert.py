@@ -17,12 +17,14 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    Update,
     bindparam,
     cast,
     column,
     func,
     select,
     true,
+    update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -89,6 +91,32 @@ def upsert_json(tx: AsyncConnection, table: Table, names: Sequence[str], key: st
     statement = insert_into(tx, table).from_select(list(names), values.where(true()))
     changed = {name: statement.excluded[name] for name in names if name != key}
     return statement.on_conflict_do_update(index_elements=[key], set_=changed)
+
+
+def update_json(tx: AsyncConnection, table: Table, names: Sequence[str], key: str) -> Update:
+    """Change rows that are there, given as for `upsert_json`.
+
+    Of a JSON column what is given takes the place of the members of the same names.
+    """
+    columns = [table.c[name] for name in names]
+    sqlite = tx.dialect.name == "sqlite"
+    values = _of_sqlite(columns) if sqlite else _of_postgresql(columns)
+    given = select(
+        *[v.label(c.name) for v, c in zip(values.selected_columns, columns, strict=True)]
+    ).subquery("given")
+    changed = {
+        c.name: _merged(c, given.c[c.name], sqlite) if isinstance(c.type, JSON) else given.c[c.name]
+        for c in columns
+        if c.name != key
+    }
+    return update(table).where(table.c[key] == given.c[key]).values(changed)
+
+
+def _merged(stored: Column[Any], given: ColumnElement[Any], sqlite: bool) -> ColumnElement[Any]:
+    if sqlite:
+        return func.json_patch(stored, given)
+    both = cast(stored, postgresql.JSONB).op("||")(cast(given, postgresql.JSONB))
+    return cast(both, postgresql.JSON)
 
 
 def stored_time(time: datetime | None) -> str | None:

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.poller import memory as remembered
+from services.poller.fetch import Validators
 from services.poller.memory import Memory, new_memory
 from services.poller.records import AT_ONCE, Record, Records
 from services.runtime.clock import utc_now
@@ -24,6 +25,7 @@ class HeldDatabase(FaultyDatabase):
     def __init__(self, real: Database) -> None:
         super().__init__(real)
         self.transactions = 0
+        self.breaks = False
         self.may_commit = asyncio.Event()
         self.may_commit.set()
         self.holds = asyncio.Event()
@@ -35,6 +37,8 @@ class HeldDatabase(FaultyDatabase):
             yield tx
             self.holds.set()
             await self.may_commit.wait()
+            if self.breaks:
+                raise self.error
 
 
 @dataclass
@@ -43,6 +47,11 @@ class Book:
 
     database: HeldDatabase
     records: Records
+
+    async def memories(self) -> list[Memory]:
+        """Of all feeds on record."""
+        async with self.database.read() as tx:
+            return [remembered.from_state(s) for s in (await feeds.states(tx)).values()]
 
     async def intervals(self) -> dict[str, float | None]:
         """In seconds, of each feed on record: what tells its memories apart here."""
@@ -147,3 +156,53 @@ async def test_a_record_that_cannot_be_stored_keeps_no_other_from_it(book: Book)
     before = book.database.transactions
     await book.records.write()
     assert book.database.transactions == before
+
+
+async def test_of_a_feed_that_was_polled_again_only_the_times_are_written(book: Book) -> None:
+    first = replace(memory("a", 1), validators=Validators("new"), last_success_at=utc_now())
+    other = replace(first, validators=Validators("other"), interval=timedelta(seconds=2))
+    due = utc_now() + timedelta(seconds=9)
+    again = replace(other, next_due_at=due, last_success_at=due)
+    book.records.later(Record(first))
+    await book.records.write()
+    book.records.later(Record(again, again=True))
+    await book.records.write()
+    (stored,) = await book.memories()
+    wanted = {"next_due_at": due, "last_success_at": due, "interval": timedelta(seconds=2)}
+    assert stored == replace(first, **wanted)  # type: ignore[arg-type]
+
+
+async def test_what_was_to_be_written_of_a_feed_still_is_when_it_was_polled_again(
+    book: Book,
+) -> None:
+    whole = replace(memory("a", 1), validators=Validators("new"), interval=timedelta(seconds=5))
+    later = replace(whole, last_success_at=utc_now())
+    book.records.later(Record(whole))
+    book.records.later(Record(later, again=True))
+    await book.records.write()
+    assert await book.memories() == [later]
+
+
+async def test_what_an_outage_kept_of_a_feed_is_not_lost_when_it_was_polled_again(
+    book: Book,
+) -> None:
+    whole = replace(memory("a", 1), validators=Validators("new"))
+    later = replace(whole, last_success_at=utc_now())
+    book.records.later(Record(whole))
+    book.database.may_commit.clear()
+    writing = asyncio.create_task(book.records.write())
+    await book.database.holds.wait()
+    book.records.later(Record(later, again=True))
+    book.database.breaks = True
+    book.database.may_commit.set()
+    with pytest.raises(DatabaseUnavailableError):
+        await writing
+    book.database.breaks = False
+    await book.records.write()
+    assert await book.memories() == [later]
+
+
+async def test_a_feed_whose_state_was_forgotten_meanwhile_gets_none(book: Book) -> None:
+    book.records.later(Record(memory("gone", 1), again=True))
+    await book.records.write()
+    assert await book.memories() == []
