@@ -23,6 +23,7 @@ PATIENCE_SECONDS = 40.0
 
 HURRY = {
     "WIREWATCH_HTTP_PORT": "0",
+    "WIREWATCH_PUBLIC_URL": "http://wirewatch.invalid",
     "WIREWATCH_ALLOWED_NETWORKS": "127.0.0.0/8,::1/128",
     "WIREWATCH_LOG_FORMAT": "json",
     "WIREWATCH_LOG_LEVEL": "debug",
