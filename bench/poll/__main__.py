@@ -55,7 +55,6 @@ def main(arguments: list[str]) -> int:
             port=port,
             changed_in=0,
             full_text="never",
-            rounds=options.rounds,
             concurrency=options.concurrency,
             folder="",
         )
@@ -72,7 +71,6 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.poll", description=__doc__)
     parser.add_argument("--feeds", type=int, default=10_000, help="how many (%(default)s)")
     parser.add_argument("--hosts", type=int, default=500, help="on how many hosts (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=2, help="polls of each (%(default)s)")
     parser.add_argument("--concurrency", type=int, default=50, help="at once (%(default)s)")
     parser.add_argument("--repeats", type=int, default=3, help="the best counts (%(default)s)")
     parser.add_argument(

@@ -5,7 +5,7 @@ limit of two connections a host is in force as it is on the Internet.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,7 +14,7 @@ from schemas.folder import FeedSpec
 from services.poller import memory as remembered
 from services.poller.fetch import Validators
 from services.poller.schedule import Health, Rhythm
-from services.store import written
+from services.store import feeds, written
 from services.store.database import Database
 from services.store.feeds import FeedState
 from services.store.tables import feed_states
@@ -25,6 +25,7 @@ _ETAG = '"5f3759df-1a2b"'
 _MODIFIED = "Thu, 01 Jan 2026 00:00:00 GMT"
 _AT_ONCE = 1_000
 _GENERATION = 1
+_NOW = timedelta()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,11 @@ class Field:
             for n in range(self.feeds)
         ]
 
+    @property
+    def changed(self) -> int:
+        """How many have news."""
+        return sum(self.changes(n) for n in range(self.feeds))
+
     def changes(self, n: int) -> bool:
         """Whether the feed of this number has news every time."""
         return bool(self.changed_in) and n % self.changed_in == 0
@@ -62,20 +68,25 @@ class Field:
         return f"http://{place}/{kind}/harbour/{n:06}/rss.xml"
 
 
-async def configure(database: Database, field: Field, due: datetime, now: datetime) -> None:
-    """Store the feeds as applied and, but for those with news, as polled before and due then."""
+async def configure(database: Database, field: Field, now: datetime) -> None:
+    """Store the feeds as applied and as polled before, but for those with news: these are due.
+
+    Their first document is to be read before anything is measured; all else waits till then.
+    """
     specs = field.specs()
-    polled = [spec for n, spec in enumerate(specs) if not field.changes(n)]
+    states = [_state(spec, field.changes(n), now) for n, spec in enumerate(specs)]
     async with database.write() as tx:
         for start in range(0, len(specs), _AT_ONCE):
             await _write(tx, specs[start : start + _AT_ONCE], now)
-        for start in range(0, len(polled), _AT_ONCE):
-            states = [_state(spec, due, now) for spec in polled[start : start + _AT_ONCE]]
-            names = [column.name for column in fields(FeedState)]
-            rows = [{name: getattr(state, name) for name in names} for state in states]
-            await tx.execute(feed_states.insert(), rows)
+            await feeds.save_states(tx, states[start : start + _AT_ONCE])
         await written.set_counter(tx, written.GENERATION, _GENERATION)
         await written.set_counter(tx, written.BROADCAST, _GENERATION)
+
+
+async def make_due(database: Database, now: datetime) -> None:
+    """All feeds are due."""
+    async with database.write() as tx:
+        await tx.execute(feed_states.update().values(next_due_at=now))
 
 
 async def _write(tx: AsyncConnection, specs: Sequence[FeedSpec], now: datetime) -> None:
@@ -93,18 +104,20 @@ async def _write(tx: AsyncConnection, specs: Sequence[FeedSpec], now: datetime) 
     await tx.execute(written_table.insert(), rows)
 
 
-def _state(spec: FeedSpec, due: datetime, now: datetime) -> FeedState:
+def _state(spec: FeedSpec, is_new: bool, now: datetime) -> FeedState:
+    if is_new:
+        return remembered.to_state(remembered.new_memory(spec.id, spec.url, now, _NOW), now)
     memory = remembered.Memory(
         feed_id=spec.id,
         url=spec.url,
         validators=Validators(_ETAG, _MODIFIED),
         body_hash=spec.id.ljust(64, "0"),
         first_fetched_at=now - timedelta(days=30),
-        next_due_at=due,
+        next_due_at=now + timedelta(hours=9),
         health=Health(),
-        last_success_at=now,
+        last_success_at=now - timedelta(minutes=15),
         full_fetch_at=now,
-        interval=timedelta(milliseconds=1),  # due again at once
+        interval=timedelta(minutes=15),
         rhythm=Rhythm(timedelta(minutes=40), now - timedelta(hours=3)),
         watched_since=now - timedelta(days=30),
     )

@@ -14,14 +14,12 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from itertools import chain, repeat
 from pathlib import Path
 
 import aiohttp
 
-from bench.poll.field import Field, configure
-from services.bus.sqlite import open_bus
+from bench.poll.field import Field, configure, make_due
+from services.bus.sqlite import SqliteBus, open_bus
 from services.poller.assembly import open_polling, user_agent
 from services.poller.sharing import Everything
 from services.runtime.clock import utc_now
@@ -31,12 +29,13 @@ from services.runtime.log import configure_logging
 from services.runtime.metrics import Metrics
 from services.runtime.process import Process, collect_garbage_seldom
 from services.runtime.settings import Settings
-from services.store.database import open_database, sqlite_url
+from services.store.database import Database, open_database, sqlite_url
 
 Facts = dict[str, float]
 _TICK = os.sysconf("SC_CLK_TCK")
 _LOOK_SECONDS = 0.02
 _BEAT_SECONDS = 0.005
+_AN_HOUR = 3_600
 _NO_BACKLOG = 10**9  # nobody reads this bus
 _VALIDATORS = {
     "Accept": "*/*",
@@ -47,7 +46,7 @@ _VALIDATORS = {
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """What to measure: after one round to warm up, `rounds` polls of every feed."""
+    """What to measure: one poll of every feed, all due at the same time."""
 
     kind: str
     feeds: int
@@ -55,7 +54,6 @@ class Task:
     port: int
     changed_in: int
     full_text: str
-    rounds: int
     concurrency: int
     folder: str
 
@@ -66,17 +64,25 @@ class Task:
 
     @property
     def settings(self) -> Settings:
-        """Feeds are due again as soon as they were polled."""
+        """No feed is due a second time while it is measured."""
         return Settings(
             poll_concurrency=self.concurrency,
-            poll_min_interval_seconds=0.001,
-            poll_max_interval_seconds=0.001,
+            poll_min_interval_seconds=_AN_HOUR,
+            poll_max_interval_seconds=_AN_HOUR,
             allowed_networks="127.0.0.0/8",
         )
 
     def json(self) -> str:
         """For the process that measures."""
         return json.dumps(asdict(self))
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """What outlives a worker."""
+
+    database: Database
+    bus: SqliteBus
 
 
 class Meter:
@@ -106,10 +112,9 @@ async def bare(task: Task) -> Facts:
     async with aiohttp.ClientSession(
         connector=connector, headers=sent, cookie_jar=aiohttp.DummyCookieJar()
     ) as session:
-        await _get_all(session, urls, task.concurrency)
         meter = Meter()
-        await _get_all(session, chain(*repeat(urls, task.rounds)), task.concurrency)
-        return meter.facts(task.rounds * len(urls))
+        await _get_all(session, urls, task.concurrency)
+        return meter.facts(len(urls))
 
 
 async def _get_all(session: aiohttp.ClientSession, urls: Iterable[str], at_once: int) -> None:
@@ -126,31 +131,39 @@ async def _get_all(session: aiohttp.ClientSession, urls: Iterable[str], at_once:
 
 
 async def whole(task: Task) -> Facts:
-    """The poller, until the last poll is recorded."""
-    now = utc_now()
+    """The poller, from when it knows its feeds until the last poll is recorded."""
+    async with _stores(task) as stores:
+        if task.field.changed:
+            await _poll(task, stores, task.field.changed)
+        await make_due(stores.database, utc_now())
+        return await _poll(task, stores, task.feeds)
+
+
+async def _poll(task: Task, stores: Stores, polls: int) -> Facts:
     metrics, stop = Metrics(), asyncio.Event()
-    async with _poller(task, metrics, now) as poller:
-        running = asyncio.ensure_future(poller(stop, Health(metrics).component("poller")))
-        await _until_polled(metrics, task.feeds, running)
+    async with _worker(task, stores, metrics) as poll:
+        running = asyncio.ensure_future(poll(stop, Health(metrics).component("poller")))
+        await _until_polled(metrics, 1, running)
         before, meter = _polls(metrics), Meter()
-        await _until_polled(metrics, before + task.rounds * task.feeds, running)
+        await _until_polled(metrics, polls, running)
         stop.set()
         await running
-        if unexpected := _outcomes(metrics).keys() - {"unchanged", "new"}:
+        outcomes = _outcomes(metrics)
+        if unexpected := outcomes.keys() - {"unchanged", "new"}:
             raise SystemExit(f"polls ended otherwise than they should: {unexpected}")
-        return meter.facts(_polls(metrics) - before)
+        return meter.facts(max(1, _polls(metrics) - before)) | outcomes
 
 
 async def idle(task: Task) -> Facts:
     """The poller with nothing to do: its memory, how soon it is ready, how long it is deaf."""
     metrics, stop = Metrics(), asyncio.Event()
-    async with _poller(task, metrics, utc_now() + timedelta(hours=9)) as poller:
+    async with _stores(task) as stores, _worker(task, stores, metrics) as poll:
         health = Health(metrics)
         component = health.component("poller")
         gc.collect()
         start, empty = time.perf_counter(), _resident()
         heart = asyncio.create_task(_longest_gap())
-        running = asyncio.ensure_future(poller(stop, component))
+        running = asyncio.ensure_future(poll(stop, component))
         while not health.is_ready():  # noqa: ASYNC110 - nothing tells when it comes true
             await asyncio.sleep(_LOOK_SECONDS)
         seconds = time.perf_counter() - start
@@ -163,16 +176,22 @@ async def idle(task: Task) -> Facts:
 
 
 @asynccontextmanager
-async def _poller(task: Task, metrics: Metrics, due: datetime) -> AsyncIterator[Part]:
+async def _stores(task: Task) -> AsyncIterator[Stores]:
     folder = Path(task.folder)
     async with (
         open_database(sqlite_url(folder / "wirewatch.sqlite")) as database,
         open_bus(folder / "bus.sqlite", max_backlog=_NO_BACKLOG) as bus,
-        AsyncExitStack() as stack,
     ):
-        await configure(database, task.field, due, utc_now())
+        await configure(database, task.field, utc_now())
+        yield Stores(database, bus)
+
+
+@asynccontextmanager
+async def _worker(task: Task, stores: Stores, metrics: Metrics) -> AsyncIterator[Part]:
+    async with AsyncExitStack() as stack:
         process = Process("bench", task.settings, stack, metrics, Health(metrics), [])
-        yield (await open_polling(process, bus, database, Everything()))["poller"]
+        parts = await open_polling(process, stores.bus, stores.database, Everything())
+        yield parts["poller"]
 
 
 async def _until_polled(metrics: Metrics, polls: int, running: asyncio.Future[None]) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from bench.poll.__main__ import main
 
-SMALL = ["--feeds", "40", "--hosts", "20", "--rounds", "1", "--repeats", "1", "--idle", "100"]
+SMALL = ["--feeds", "40", "--hosts", "20", "--repeats", "1", "--idle", "100"]
 
 
 @pytest.mark.slow
