@@ -294,11 +294,13 @@ async def test_redirects_share_one_deadline(session: aiohttp.ClientSession) -> N
 
 async def test_waiting_for_the_hosts_connections_costs_no_time() -> None:
     async def slow(_: web.Request) -> web.Response:
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.5)
         return web.Response(body=b"ok")
 
+    # One reply takes a quarter of the time, all of them more than there is.
+    limits = replace(LIMITS, total=timedelta(seconds=2))
     async with new_session(AGENT, allowed=LOOPBACK, per_host=1) as session, serving(slow) as url:
-        calls = [fetch(session, f"{url}/{n}", NOW, IMPATIENT) for n in range(5)]
+        calls = [fetch(session, f"{url}/{n}", NOW, limits) for n in range(5)]
         results = await asyncio.gather(*calls)
     assert [type(result) for result in results] == [Fetched] * 5
 
