@@ -63,7 +63,10 @@ def test_the_folder_is_one_an_operator_could_have_written(tmp_path: Path, script
     assert [(f.id, f.name) for f in folder.feeds] == [(o.id, o.title) for o in script.outlets]
     assert {rule_id for rule_id, _ in EXPECTED} < {rule.id for rule in folder.rules}
     assert [channel.type for channel in folder.channels] == ["console"]
-    assert [(s.id, s.rules, s.zone) for s in folder.subscriptions] == [("demo", "all", "UTC")]
+    assert [(s.id, s.kind, s.rules) for s in folder.subscriptions] == [
+        ("demo", "alerts", "all"),
+        ("operator", "ops", None),
+    ]
 
 
 def test_the_rules_find_what_is_expected_and_nothing_else(script: Script) -> None:

@@ -2,9 +2,7 @@
 
 import re
 import shutil
-import stat
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,8 +10,8 @@ import pytest
 
 from services.config.folder import Folder, read_folder
 from tests.embedded.site import Site, running_site
+from tests.promises.session import ROOT, exchanges, put_command
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "feeds.md").read_text()
 BRINGING = PAGE[PAGE.index("## Bringing feeds along") : PAGE.index("## When a feed is polled")]
 WRITING = PAGE[PAGE.index("## Writing feeds.yaml") : PAGE.index("## Bringing feeds along")]
@@ -45,29 +43,16 @@ def desk(tmp_path: Path) -> Path:
     """A copy of the example folder, what a reader exported, and the command."""
     shutil.copytree(ROOT / "deploy/examples/config", tmp_path / "my-watch")
     (tmp_path / "reader.opml").write_text(OPML)
-    command = tmp_path / "bin" / "wirewatch"
-    command.parent.mkdir()
-    command.write_text(
-        f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m services.cli "$@"\n'
-    )
-    command.chmod(command.stat().st_mode | stat.S_IXUSR)
+    put_command(tmp_path / "bin")
     return tmp_path
 
 
-def _exchanges() -> Iterator[tuple[str, str]]:
-    """Each command of the section and what it is said to print."""
-    for block in re.findall(r"^(?:    .*\n|\n(?=    ))+", BRINGING, re.MULTILINE):
-        for exchange in re.split(r"^    \$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, said = exchange.partition("\n")
-            yield command, re.sub(r"^    ", "", said, flags=re.MULTILINE).strip("\n")
-
-
 def test_the_session_is_what_one_sees(desk: Path, coast: Site) -> None:
-    exchanges = list(_exchanges())
-    typed = [command for command, _ in exchanges]
+    session = list(exchanges(BRINGING))
+    typed = [command for command, _ in session]
     for name in ("import", "export", "add"):
         assert any(one.startswith(f"wirewatch feeds {name} ") for one in typed), name
-    for command, promised in exchanges:
+    for command, promised in session:
         done = subprocess.run(
             ["sh", "-c", command.replace("https://coast.example", coast.url)],
             cwd=desk,

@@ -2,10 +2,7 @@
 
 import re
 import shutil
-import stat
 import subprocess
-import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,8 +13,8 @@ from schemas.topics import ARTICLES
 from services.bus.port import Outgoing
 from services.bus.sqlite import open_bus
 from tests.engine.newsroom import article
+from tests.promises.session import ROOT, exchanges, put_command
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "rules.md").read_text()
 SECTION = PAGE[PAGE.index("## Rules as code") :]
 
@@ -60,21 +57,8 @@ async def desk(tmp_path: Path) -> Path:
         for number, (title, body, age) in enumerate(REPORTS):
             one = _report(number, title, body, now - age)
             await bus.send(Outgoing(ARTICLES, one.article_id, one.encode()))
-    command = tmp_path / "bin" / "wirewatch"
-    command.parent.mkdir()
-    command.write_text(
-        f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m services.cli "$@"\n'
-    )
-    command.chmod(command.stat().st_mode | stat.S_IXUSR)
+    put_command(tmp_path / "bin")
     return tmp_path
-
-
-def _exchanges() -> Iterator[tuple[str, str]]:
-    """Each command of the section and what it is said to print."""
-    for block in re.findall(r"^(?:    .*\n|\n(?=    ))+", SECTION, re.MULTILINE):
-        for exchange in re.split(r"^    \$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, said = exchange.partition("\n")
-            yield command, re.sub(r"^    ", "", said, flags=re.MULTILINE).strip("\n")
 
 
 def _masked(text: str) -> str:
@@ -84,11 +68,11 @@ def _masked(text: str) -> str:
 
 
 def test_the_session_is_what_one_sees(desk: Path) -> None:
-    exchanges = list(_exchanges())
-    typed = [command for command, _ in exchanges]
+    session = list(exchanges(SECTION))
+    typed = [command for command, _ in session]
     for name in ("lint", "test", "explain", "preview"):
         assert any(one.startswith(f"wirewatch rules {name} ") for one in typed), name
-    for command, promised in exchanges:
+    for command, promised in session:
         done = subprocess.run(
             ["sh", "-c", command],
             cwd=desk,
