@@ -65,6 +65,13 @@ class Records:
         feed_id = record.memory.feed_id
         self._waiting[feed_id] = record.after(self._waiting.get(feed_id))
 
+    def leave_out(self, unless: Callable[[Memory], bool]) -> None:
+        """Forget the records that wait of feeds which are another poller's by now.
+
+        They are older than what that one has written.
+        """
+        self._waiting = {i: r for i, r in self._waiting.items() if unless(r.memory)}
+
     @asynccontextmanager
     async def at_once(self, memory: Memory) -> AsyncIterator[AsyncConnection]:
         """Write a record now, together with what the block writes.

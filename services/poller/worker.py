@@ -138,13 +138,17 @@ class PollingWorker:
 
     async def _exchange(self, now: datetime, component: Component) -> None:
         """Tell the database what was polled, and hear what there is to poll."""
-        await self._records.write()
+        await self._write_down()
         self._recover_if_recorded(component)
         if await self._share.refresh({turn.memory.url for turn in self._agenda.turns}):
             self._following.begin_again()
         await self._pauses.exchange(self._database, now)
         await self._following.look(now)
         self._show_states()
+
+    async def _write_down(self) -> None:
+        self._records.leave_out(unless=lambda memory: self._share.holds(memory.url))
+        await self._records.write()
 
     def _end_polls_of_others(self) -> None:
         """A host that is no more ours may be another poller's: nothing goes on there."""
@@ -272,6 +276,6 @@ class PollingWorker:
         self._stopping = True
         await asyncio.gather(*self._under_way(), return_exceptions=True)
         try:
-            await self._records.write()
+            await self._write_down()
         except DependencyUnavailableError as error:
             log.warning("the last polls are not recorded and will be repeated", error=str(error))

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from schemas.folder import FeedSpec
 from services.bus.port import BusUnavailableError
+from services.poller import memory as remembered
 from services.poller.leases import TERM
 from services.poller.sharing import Clocks, Everything, HostShare, Share
 from services.poller.worker import Limits, PollingWorker
@@ -432,3 +433,23 @@ async def test_a_feed_whose_host_is_another_pollers_is_polled_when_that_one_leav
         await other.give_up()
         passed[0] += 5
         await office.until_remembered()
+
+
+async def test_what_a_poller_did_not_write_down_before_its_leases_ran_out_replaces_nothing(
+    office: Office,
+) -> None:
+    """As when it was stopped, and goes on after another has polled the feed."""
+    desk, passed = office.desk, [0.0]
+    share = HostShare(desk.real, Clocks(here=lambda: passed[0]))
+    await office.configure(office.feed())
+    await desk.watched()
+    desk.database.fail_writes = True
+    async with office.at_work(share=share):
+        await office.until_told("the database is away")
+        passed[0] += TERM.total_seconds()
+        newer = replace(await desk.memory(), next_due_at=desk.clock() + timedelta(hours=9))
+        async with desk.real.write() as tx:
+            await feeds.save_state(tx, remembered.to_state(newer, desk.clock()))
+        desk.database.fail_writes = False
+        await office.until_told("poller: ready")
+    assert (await desk.memory()).next_due_at == newer.next_due_at
