@@ -28,7 +28,7 @@ from services.embedded.pipeline import (
     database_url,
     make_state_folder,
 )
-from services.notifier.channels import open_channel
+from services.notifier.channels import Surroundings, open_channel
 from services.notifier.message import decode
 from services.notifier.outcome import Delivered, GaveUp, TryLater
 from services.notifier.sample import sample_message
@@ -100,8 +100,9 @@ async def test_channel(config: Path, channel_id: str, settings: Settings) -> Sai
     channel = open_channel(
         specs[channel_id],
         os.environ,
-        timeout=settings.delivery_timeout_seconds,
-        allowed=networks(settings.allowed_networks),
+        Surroundings(
+            timeout=settings.delivery_timeout_seconds, allowed=networks(settings.allowed_networks)
+        ),
     )
     try:
         outcome = await channel.send(sample_message(now), now)

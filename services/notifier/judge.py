@@ -7,29 +7,24 @@ judge that was stopped and overtaken fails there and starts over.
 from collections.abc import Mapping, Sequence
 
 import structlog
-from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from schemas.folder import SubscriptionSpec
 from schemas.matches import ArticleMatches, RuleMatch
 from schemas.topics import NOTIFIER_GROUP
 from services.bus.port import Record
 from services.notifier.counted import judging_starts_at_zero
-from services.notifier.message import DeliveryIds, compose
-from services.notifier.names import alert_id, delivery_id
+from services.notifier.names import alert_id
 from services.notifier.placing import Placed, Placing
-from services.notifier.policy import addressed, audible, new_matches, told_elsewhere
+from services.notifier.policy import audible, new_matches, told_elsewhere
+from services.notifier.telling import Tale, Telling
 from services.runtime.clock import Clock
 from services.runtime.metrics import Metrics
 from services.runtime.wakeup import Wakeup
-from services.store import deliveries, judgements, written
+from services.store import judgements
 from services.store.database import Database
 from services.store.judgements import Alert, Place
-from services.store.written import Kind
 
 log = structlog.get_logger()
-
-_SUBSCRIPTION = TypeAdapter(SubscriptionSpec)
 
 
 class Judge:
@@ -42,7 +37,7 @@ class Judge:
         self._wake = wake
         self._consumed: dict[Place, int] = {}
         self._placing = Placing()
-        self._subscriptions: tuple[int, Sequence[SubscriptionSpec]] = (0, ())
+        self._telling = Telling()
         judging_starts_at_zero(metrics)
 
     async def handle(self, record: Record) -> None:
@@ -82,7 +77,7 @@ class Judge:
         alerts = [_alert(m, story, message, told.get(m.rule_id)) for m in unraised]
         await judgements.raise_alerts(tx, alerts, now)
         new = [m for m in unraised if m.rule_id not in told]
-        await self._enqueue(tx, message, story, new)
+        await self._telling.tell(tx, Tale(message, story, new), now)
         return placed, new
 
     async def _told_elsewhere(
@@ -94,22 +89,6 @@ class Judge:
             return {}
         raised = {story: await judgements.raised(tx, story) for story in placed.held}
         return told_elsewhere(unraised, placed.report, placed.held, raised)
-
-    async def _enqueue(
-        self, tx: AsyncConnection, message: ArticleMatches, story: str, new: Sequence[RuleMatch]
-    ) -> None:
-        told = addressed(await self._current_subscriptions(tx), new)
-        sequences = await judgements.next_sequences(tx, story, [s.id for s in told])
-        rows = [_delivery(message, story, s, rules, sequences[s.id]) for s, rules in told.items()]
-        await deliveries.enqueue(tx, rows, self._clock())
-
-    async def _current_subscriptions(self, tx: AsyncConnection) -> Sequence[SubscriptionSpec]:
-        generation = await written.counter(tx, written.GENERATION)
-        if generation != self._subscriptions[0]:
-            stored = await written.items(tx, Kind.SUBSCRIPTIONS)
-            specs = [_SUBSCRIPTION.validate_python(dict(item.spec)) for item in stored.values()]
-            self._subscriptions = (generation, specs)
-        return self._subscriptions[1]
 
     def _report(self, message: ArticleMatches, raised: Sequence[RuleMatch]) -> None:
         article = message.article
@@ -137,19 +116,4 @@ def _alert(match: RuleMatch, story: str, message: ArticleMatches, told_in: str |
         article_id=message.article.article_id,
         revision=message.article.revision,
         told_in=told_in,
-    )
-
-
-def _delivery(
-    message: ArticleMatches,
-    story: str,
-    subscription: SubscriptionSpec,
-    rule_ids: Sequence[str],
-    sequence: int,
-) -> deliveries.NewDelivery:
-    identity = delivery_id(story, subscription.id, sequence)
-    ids = DeliveryIds(identity, story, subscription.id, sequence)
-    content = compose(message, rule_ids, ids, subscription.zone).encode()
-    return deliveries.NewDelivery(
-        identity, story, subscription.id, sequence, subscription.channel, content
     )

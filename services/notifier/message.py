@@ -1,23 +1,19 @@
-"""What one message says: one story or one notice, told once to one subscription. PURE.
+"""What one message says: a story, several of them, or a notice, to one subscription. PURE.
 
-Decides which facts of an article and its matches a message carries, and keeps them: the
-message is stored with its delivery and reads the same on every attempt. Leaves to
-`render` how a channel shows it, to the judge whether there is anything to say, and the
-words of notices to `notices`.
+A message is stored with its delivery and reads the same on every attempt. Leaves to
+`composing` and `notices` what it says, to `render` how a channel shows it, and to the judge
+whether there is anything to say.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
+from enum import StrEnum
+from typing import Literal, assert_never
 
-from schemas.article import Article, TextOrigin, TextReason
-from schemas.matches import ArticleMatches, RuleMatch
+from schemas.article import TextOrigin, TextReason
 from schemas.message import Message, UtcDatetime
 from schemas.notice import NoticeKind
 from schemas.rule import Severity
-from services.notifier import clean
-from services.notifier.excerpts import Excerpt, excerpts_of
-from services.notifier.links import host_of, safe_link
+from services.notifier.excerpts import Excerpt
 
 __all__ = [
     "AlertMessage",
@@ -26,14 +22,15 @@ __all__ = [
     "Excerpt",
     "MatchedRule",
     "NoticeMessage",
-    "compose",
+    "OtherReport",
+    "SummaryKind",
+    "SummaryMessage",
     "decode",
 ]
 
 LONGEST_TITLE = 300
 LONGEST_NAME = 200
 LONGEST_QUERY = 1000
-_RISING = list(Severity)
 
 
 class MatchedRule(Message):
@@ -43,6 +40,16 @@ class MatchedRule(Message):
     name: str
     severity: Severity
     query: str
+
+
+class OtherReport(Message):
+    """Another report of the story, or of the event it tells of."""
+
+    source: str
+    host: str | None = None  # in ASCII
+    url: str | None = None  # only if it may be linked
+    is_copy: bool  # of the text; else it was written independently
+    seen_at: UtcDatetime
 
 
 class AlertMessage(Message):
@@ -65,6 +72,9 @@ class AlertMessage(Message):
     text_reason: TextReason
     rules: tuple[MatchedRule, ...]  # the gravest first
     excerpts: tuple[Excerpt, ...] = ()  # the most telling first
+    others: tuple[OtherReport, ...] = ()  # in the order in which they were seen
+    others_left_out: int = 0  # beyond those
+    update: bool = False  # it only says more of what was told: `others` has grown
     zone: str
     test: bool = False
 
@@ -85,21 +95,54 @@ class NoticeMessage(Message):
     zone: str
 
 
-AnyMessage = AlertMessage | NoticeMessage
+class SummaryKind(StrEnum):
+    """Why several alerts come as one message; a closed set."""
+
+    BATCH = "batch"
+    DIGEST = "digest"
+    QUIET = "quiet"  # held in quiet hours
+    FLOOD = "flood"  # a rule is over its cap: the rest of the hour
+    FLOOD_BEGINS = "flood_begins"  # the notice that there is such a rest; it has no items
+    SILENCE = "silence"  # what a silence held back, at its end
+
+
+class SummaryMessage(Message):
+    """Several alerts in one message: the gravest first, then the latest."""
+
+    type: Literal["summary"] = "summary"
+    delivery_id: str
+    story_id: str  # the summary's own key
+    subscription_id: str
+    sequence: int
+    kind: SummaryKind
+    title: str
+    lines: tuple[str, ...] = ()  # why it comes so
+    items: tuple[AlertMessage, ...] = ()
+    left_out: int = 0  # alerts beyond `items`
+    raised_at: UtcDatetime
+    zone: str
+
+
+AnyMessage = AlertMessage | NoticeMessage | SummaryMessage
 
 
 class _Type(Message):
     # What was stored before there were notices says nothing about it.
-    type: Literal["alert", "notice"] = "alert"
+    type: Literal["alert", "notice", "summary"] = "alert"
 
 
 def decode(stored: bytes) -> AnyMessage:
     """A message as it was stored; raises MalformedMessageError."""
-    match _Type.decode(stored).type:
+    kind = _Type.decode(stored).type
+    match kind:
         case "alert":
             return AlertMessage.decode(stored)
         case "notice":
             return NoticeMessage.decode(stored)
+        case "summary":
+            return SummaryMessage.decode(stored)
+        case _:
+            assert_never(kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,52 +153,3 @@ class DeliveryIds:
     story_id: str
     subscription_id: str
     sequence: int
-
-
-def compose(
-    matches: ArticleMatches,
-    rule_ids: Collection[str],
-    ids: DeliveryIds,
-    zone: str,
-    *,
-    test: bool = False,
-) -> AlertMessage:
-    """The message that tells of `matches`, as far as `rule_ids` are concerned.
-
-    `zone` is the subscriber's IANA time zone. Never raises for what stands in an article.
-    """
-    article = matches.article
-    selected = [match for match in matches.matches if match.rule_id in rule_ids]
-    return AlertMessage(
-        delivery_id=ids.delivery_id,
-        story_id=ids.story_id,
-        subscription_id=ids.subscription_id,
-        sequence=ids.sequence,
-        title=_headline(article),
-        url=safe_link(article.url),
-        source=clean.line(article.source, LONGEST_NAME) or article.feed_id,
-        host=host_of(article.url),
-        published_at=article.published_at,
-        first_seen_at=article.first_seen_at,
-        seen_at=article.seen_at,
-        matched_at=matches.matched_at,
-        text=article.text,
-        text_reason=article.text_reason,
-        rules=tuple(sorted(map(_rule, selected), key=lambda r: -_RISING.index(r.severity))),
-        excerpts=excerpts_of(article, selected),
-        zone=zone,
-        test=test,
-    )
-
-
-def _headline(article: Article) -> str:
-    return clean.line(article.title, LONGEST_TITLE) or "(no headline)"
-
-
-def _rule(match: RuleMatch) -> MatchedRule:
-    return MatchedRule(
-        rule_id=match.rule_id,
-        name=clean.line(match.name, LONGEST_NAME) or match.rule_id,
-        severity=match.severity,
-        query=clean.line(match.query, LONGEST_QUERY),
-    )

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from schemas.article import Article, TextOrigin, TextReason, revision_of
 from schemas.matches import ArticleField, ArticleMatches, Clause, Hit, RuleMatch
 from schemas.rule import Severity
-from services.notifier.message import AlertMessage, DeliveryIds, compose
+from services.notifier.composing import compose
+from services.notifier.message import AlertMessage, DeliveryIds
 
 _TITLE = "Sample: this is how an alert looks"
 _BODY = (

@@ -18,7 +18,13 @@ import structlog
 from schemas.message import MalformedMessageError
 from services.notifier.channels.port import CLOSING_TIMEOUT, Channel
 from services.notifier.counted import sending_starts_at_zero
-from services.notifier.message import AlertMessage, AnyMessage, NoticeMessage, decode
+from services.notifier.message import (
+    AlertMessage,
+    AnyMessage,
+    NoticeMessage,
+    SummaryMessage,
+    decode,
+)
 from services.notifier.outcome import GaveUp, Outcome, Reason, TryLater
 from services.notifier.steps import Again, Done, Over, SendingPolicy, next_step
 from services.runtime.clock import Clock
@@ -247,5 +253,7 @@ def _about(message: AnyMessage | None) -> dict[str, object]:
             return {"rules": [rule.rule_id for rule in rules]}
         case NoticeMessage(kind=kind):
             return {"notice": kind.value}
+        case SummaryMessage(kind=why, items=items):
+            return {"summary": why.value, "alerts": len(items)}
         case None:
             return {}

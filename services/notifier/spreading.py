@@ -23,7 +23,7 @@ from services.runtime.lifecycle import wait_for_stop
 from services.runtime.wakeup import Wakeup
 from services.store import deliveries, notices, written
 from services.store.database import Database
-from services.store.deliveries import NewDelivery
+from services.store.deliveries import DeliveryKind, NewDelivery
 from services.store.notices import StoredNotice
 from services.store.written import Kind
 
@@ -109,4 +109,5 @@ def _delivery(notice: Notice, subscription: SubscriptionSpec) -> NewDelivery:
         message.sequence,
         subscription.channel,
         message.encode(),
+        DeliveryKind.NOTICE,
     )

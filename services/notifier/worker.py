@@ -9,7 +9,8 @@ import structlog
 from pydantic import TypeAdapter
 
 from schemas.folder import ChannelSpec
-from services.notifier.channels import open_channel
+from services.notifier.actions.signed import NO_LINKS, Links
+from services.notifier.channels import Surroundings, open_channel
 from services.notifier.sender import OpenedChannel, Sender
 from services.notifier.steps import SendingPolicy
 from services.runtime.clock import Clock
@@ -21,6 +22,7 @@ from services.runtime.settings import Settings
 from services.runtime.wakeup import Wakeup, wait_any
 from services.store import deliveries, written
 from services.store.database import Database
+from services.store.own_keys import LINKS, own_key
 from services.store.written import Kind
 
 log = structlog.get_logger()
@@ -51,6 +53,7 @@ class SendingWorker:
         self._wake = wake
         self._running: dict[str, tuple[ChannelSpec, asyncio.Event, asyncio.Task[None]]] = {}
         self._troubles: dict[str, str] = {}
+        self._links = NO_LINKS
 
     async def run(self, stop: asyncio.Event, component: Component) -> None:
         """Send until `stop` is set; attempts under way are finished and recorded."""
@@ -88,16 +91,26 @@ class SendingWorker:
             component.ready()
 
     async def _configured(self) -> Mapping[str, ChannelSpec]:
+        await self._know_links()
         async with self._database.read() as tx:
             stored = await written.items(tx, Kind.CHANNELS)
         return {i: _CHANNEL.validate_python(dict(item.spec)) for i, item in stored.items()}
+
+    async def _know_links(self) -> None:
+        if self._links.base is None and self._settings.public_url is not None:
+            async with self._database.write() as tx:
+                key = await own_key(tx, LINKS)
+            self._links = Links(self._settings.public_url, key)
 
     def _start(self, channel_id: str, spec: ChannelSpec) -> None:
         channel = open_channel(
             spec,
             os.environ,
-            timeout=self._settings.delivery_timeout_seconds,
-            allowed=networks(self._settings.allowed_networks),
+            Surroundings(
+                timeout=self._settings.delivery_timeout_seconds,
+                links=self._links,
+                allowed=networks(self._settings.allowed_networks),
+            ),
         )
         opened = OpenedChannel(channel_id, spec.type, channel)
         sender = Sender(

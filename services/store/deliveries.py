@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Update, case, func, insert, or_, select, update
+from sqlalchemy import Update, case, func, insert, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.store.tables import deliveries
+from services.store.delivery_tables import deliveries
 from services.store.upsert import insert_into
 
 
@@ -24,6 +24,21 @@ class DeliveryState(StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
     FAILED = "failed"  # given up; listed, counted, and can be sent again
+    DISCARDED = "discarded"  # an operator wants it not to be sent
+
+
+class DeliveryKind(StrEnum):
+    """What a delivery is, for lists; and which go first, see `rank_of`."""
+
+    ALERT = "alert"
+    UPDATE = "update"  # of what was sent: more outlets
+    SUMMARY = "summary"
+    NOTICE = "notice"
+
+
+def rank_of(kind: DeliveryKind) -> int:
+    """Of what is due in a channel, the lowest goes first."""
+    return 1 if kind is DeliveryKind.UPDATE else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +51,25 @@ class NewDelivery:
     sequence: int
     channel_id: str
     message: bytes
+    kind: DeliveryKind = DeliveryKind.ALERT
 
 
 @dataclass(frozen=True, slots=True)
 class Leased:
-    """A delivery that `owner` may try now; `attempts` counts the tries before."""
+    """A delivery that `owner` may try now; `attempts` counts the tries before.
+
+    `uncertain`: one of them may have arrived, as far as we know.
+    """
 
     delivery_id: str
     owner: str
     message: bytes
     due_at: datetime
     attempts: int
+    uncertain: bool = False
+    story_id: str = ""
+    subscription_id: str = ""
+    kind: DeliveryKind = DeliveryKind.ALERT
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +129,7 @@ async def lease(
             deliveries.c.next_attempt_at <= now,
             or_(deliveries.c.leased_until.is_(None), deliveries.c.leased_until <= now),
         )
-        .order_by(deliveries.c.created_at, deliveries.c.delivery_id)
+        .order_by(deliveries.c.rank, deliveries.c.created_at, deliveries.c.delivery_id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
@@ -116,11 +139,29 @@ async def lease(
     rows = await tx.execute(
         update(deliveries)
         .where(deliveries.c.delivery_id.in_(ids))
-        .values(leased_by=owner, leased_until=until)
+        .values(
+            leased_by=owner,
+            leased_until=until,
+            # Whoever had it did not tell how it ended.
+            uncertain=or_(deliveries.c.uncertain, deliveries.c.leased_by.is_not(None)),
+        )
         .returning(deliveries)
     )
-    taken = sorted(rows, key=lambda r: (r.created_at, r.delivery_id))
-    return [Leased(r.delivery_id, owner, r.message, r.due_at, r.attempts) for r in taken]
+    taken = sorted(rows, key=lambda r: (r.rank, r.created_at, r.delivery_id))
+    return [
+        Leased(
+            r.delivery_id,
+            owner,
+            r.message,
+            r.due_at,
+            r.attempts,
+            r.uncertain,
+            r.story_id,
+            r.subscription_id,
+            DeliveryKind(r.kind),
+        )
+        for r in taken
+    ]
 
 
 async def record_delivered(
@@ -151,15 +192,27 @@ async def record_failed(
 
 
 async def record_retry(
-    tx: AsyncConnection, leased: Leased, reason: str, detail: str, next_attempt_at: datetime
+    tx: AsyncConnection,
+    leased: Leased,
+    reason: str,
+    detail: str,
+    next_attempt_at: datetime,
+    *,
+    uncertain: bool = False,
 ) -> None:
     """The attempt failed; the row is free again from `next_attempt_at`.
+
+    `uncertain`: it may have arrived all the same.
 
     Nothing happens if the row has passed to another owner.
     """
     await tx.execute(
         _held(leased).values(
-            **_ENDED, reason=reason, detail=_text(detail), next_attempt_at=next_attempt_at
+            **_ENDED,
+            reason=reason,
+            detail=_text(detail),
+            next_attempt_at=next_attempt_at,
+            uncertain=or_(deliveries.c.uncertain, literal(uncertain)),
         )
     )
 
@@ -226,6 +279,8 @@ async def listed(tx: AsyncConnection, state: DeliveryState | None, limit: int) -
 
 def _row(new: NewDelivery, now: datetime) -> dict[str, Any]:
     return {f: getattr(new, f) for f in NewDelivery.__slots__} | {
+        "kind": new.kind.value,
+        "rank": rank_of(new.kind),
         "state": DeliveryState.PENDING.value,
         "created_at": now,
         "due_at": now,

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.bus.errors import FencedError
-from services.store.tables import alerts, consumed_offsets, deliveries, story_articles
+from services.store.delivery_tables import alerts, consumed_offsets, deliveries, story_articles
 from services.store.upsert import Insert, insert_into
 
 NOTHING_CONSUMED = -1

@@ -7,8 +7,9 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.store.delivery_tables import alerts, deliveries, story_articles
 from services.store.feeds import PageRetry
-from services.store.tables import alerts, deliveries, page_retries, story_articles, written
+from services.store.tables import page_retries, written
 from services.store.written import Kind
 
 

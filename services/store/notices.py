@@ -12,7 +12,8 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.store.tables import feed_episodes, notices
+from services.store.delivery_tables import notices
+from services.store.tables import feed_episodes
 from services.store.upsert import insert_into, upsert
 
 

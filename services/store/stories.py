@@ -8,7 +8,7 @@ from enum import StrEnum
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.store.tables import stories, story_articles, story_reports
+from services.store.delivery_tables import stories, story_articles, story_reports
 from services.store.upsert import insert_into, upsert
 
 _ROWS_AT_ONCE = 1_000

@@ -18,7 +18,6 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
-    UniqueConstraint,
     false,
     text,
 )
@@ -209,20 +208,6 @@ websub = Table(
     ),
 )
 
-# What the operator is to be told, once per episode; spread over the subscriptions of kind ops.
-notices = Table(
-    "notices",
-    metadata,
-    Column("notice_id", String(32), primary_key=True),
-    Column("kind", String(20), nullable=False),
-    Column("feed_id", String(80), nullable=True),
-    Column("raised_at", UtcDateTime, nullable=False),
-    Column("notice", LargeBinary, nullable=False),  # schemas.notice.Notice
-    Column("spread_at", UtcDateTime, nullable=True),  # when it became deliveries
-    Index(None, "spread_at", "raised_at"),
-    Index(None, "feed_id", "raised_at"),
-)
-
 # The episodes that go on: one row for a feed that is broken or silent, and one, under a name
 # that no feed has, for all feeds while most cannot be read. See services.poller.health.
 feed_episodes = Table(
@@ -245,98 +230,4 @@ page_retries = Table(
     Column("attempt", Integer, nullable=False),  # tries so far; -1: not published yet
     Column("due_at", UtcDateTime, nullable=False),
     Index(None, "due_at"),
-)
-
-# The last record each judge has finished, compared and set in its own transaction.
-consumed_offsets = Table(
-    "consumed_offsets",
-    metadata,
-    Column("group_name", String(80), nullable=False),
-    Column("topic", String(80), nullable=False),
-    Column("partition", Integer, nullable=False),
-    Column("position", BigInteger, nullable=False),
-    PrimaryKeyConstraint("group_name", "topic", "partition"),
-)
-
-# Which story an article's revision was judged to belong to; a replay finds it here.
-story_articles = Table(
-    "story_articles",
-    metadata,
-    Column("article_id", String(32), nullable=False),
-    Column("revision", String(16), nullable=False),
-    Column("part", Integer, nullable=False),
-    Column("story_id", String(32), nullable=False),
-    Column("judged_at", UtcDateTime, nullable=False),
-    PrimaryKeyConstraint("article_id", "revision", "part"),
-    Index(None, "story_id"),
-    Index(None, "judged_at"),
-)
-
-# A story, and the group of stories that tell of the same event.
-stories = Table(
-    "stories",
-    metadata,
-    Column("story_id", String(32), primary_key=True),
-    Column("group_id", String(32), nullable=False),
-    Column("begun_at", UtcDateTime, nullable=False),
-    Index(None, "group_id"),
-)
-
-# Which story an article tells, whatever its revision, and what finds copies of it.
-story_reports = Table(
-    "story_reports",
-    metadata,
-    Column("article_id", String(32), primary_key=True),
-    Column("story_id", String(32), nullable=False),
-    Column("kind", String(10), nullable=False),  # services.store.stories.ReportKind
-    Column("outlet", String(255), nullable=False),
-    Column("source", Text, nullable=False),  # as the operator calls the feed
-    Column("title", Text, nullable=False),
-    Column("page", Text, nullable=True),  # the address, without scheme
-    Column("seen_at", UtcDateTime, nullable=False),
-    Column("trace", LargeBinary, nullable=True),  # services.notifier.stories.stored
-    Index(None, "story_id"),
-    Index(None, "seen_at"),
-)
-
-alerts = Table(
-    "alerts",
-    metadata,
-    Column("alert_id", String(32), primary_key=True),
-    Column("rule_id", String(80), nullable=False),
-    Column("story_id", String(32), nullable=False),
-    Column("rule_version", Integer, nullable=False),
-    Column("severity", String(10), nullable=False),
-    Column("article_id", String(32), nullable=False),
-    Column("revision", String(16), nullable=False),
-    Column("raised_at", UtcDateTime, nullable=False),
-    # The story whose alert has told of it: a round-up repeats what is known.
-    Column("told_in", String(32), nullable=True),
-    UniqueConstraint("rule_id", "story_id"),
-    Index(None, "raised_at"),
-)
-
-# The queue of everything to be sent, and the record of what became of it.
-deliveries = Table(
-    "deliveries",
-    metadata,
-    Column("delivery_id", String(32), primary_key=True),
-    Column("story_id", String(32), nullable=False),
-    Column("subscription_id", String(80), nullable=False),
-    Column("sequence", Integer, nullable=False),
-    Column("channel_id", String(80), nullable=False),
-    Column("message", LargeBinary, nullable=False),  # see services.notifier.message
-    Column("state", String(10), nullable=False),  # pending, delivered, failed
-    Column("created_at", UtcDateTime, nullable=False),
-    Column("due_at", UtcDateTime, nullable=False),  # when it was first to be sent
-    Column("next_attempt_at", UtcDateTime, nullable=False),
-    Column("attempts", Integer, nullable=False),
-    Column("leased_by", String(40), nullable=True),
-    Column("leased_until", UtcDateTime, nullable=True),
-    Column("reason", String(20), nullable=True),  # of the last attempt that failed
-    Column("detail", Text, nullable=True),
-    Column("receipt", Text, nullable=True),
-    Column("finished_at", UtcDateTime, nullable=True),
-    UniqueConstraint("story_id", "subscription_id", "sequence"),
-    Index(None, "state", "channel_id", "next_attempt_at"),
 )

@@ -169,9 +169,11 @@ CHANNELS: dict[str, tuple[list[str], list[str]]] = {
         ["    type: consle", "  - id: b", "  - id: c", "    type: [x]"],
         [
             'channels.yaml:3: channel "console": unknown type "consle"; '
-            'did you mean "console"? use console, slack or email',
-            'channels.yaml:4: channel "b": "type" is missing; write console, slack or email',
-            'channels.yaml:6: channel "c": "type" must be console, slack or email',
+            'did you mean "console"? use console, slack, email, webhook or apprise',
+            'channels.yaml:4: channel "b": "type" is missing; '
+            "write console, slack, email, webhook or apprise",
+            'channels.yaml:6: channel "c": "type" must be '
+            "console, slack, email, webhook or apprise",
         ],
     ),
     "secrets in the file are refused and never repeated": (

@@ -7,8 +7,9 @@ from typing import Any
 from schemas.article import Article, TextOrigin, TextReason
 from schemas.matches import ArticleField, ArticleMatches, Clause, Hit, RuleMatch
 from schemas.rule import Severity
+from services.notifier.composing import compose
 from services.notifier.excerpts import Excerpt
-from services.notifier.message import AlertMessage, DeliveryIds, MatchedRule, compose
+from services.notifier.message import AlertMessage, DeliveryIds, MatchedRule
 
 NOW = datetime(2026, 3, 14, 9, 26, 53, tzinfo=UTC)
 IDS = DeliveryIds("0123456789abcdef", "fedcba9876543210", "desk", 1)

@@ -18,8 +18,8 @@ from services.runtime.metrics import Metrics
 from services.runtime.wakeup import Wakeup
 from services.store import deliveries, judgements, written
 from services.store.database import Database
+from services.store.delivery_tables import alerts, story_articles
 from services.store.judgements import Place
-from services.store.tables import alerts, story_articles
 from services.store.written import Kind
 from tests.notifier.alerts import NOW, article
 from tests.notifier.reports import text

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from services.notifier.channels.port import NOTHING_BEFORE, Before
 from services.notifier.message import AnyMessage
 from services.notifier.outcome import Delivered, Outcome
 from services.notifier.sender import OpenedChannel, Sender
@@ -49,7 +50,9 @@ class ScriptedChannel:
     """If given, an attempt ends when it is set."""
     begun: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def send(self, message: AnyMessage, now: datetime) -> Outcome:
+    async def send(
+        self, message: AnyMessage, now: datetime, before: Before = NOTHING_BEFORE
+    ) -> Outcome:
         self.sent.append(message.delivery_id)
         self.begun.set()
         if self.hangs is not None:

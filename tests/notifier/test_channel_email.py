@@ -14,7 +14,7 @@ from schemas.folder import EmailSpec, SecretRef
 from services.notifier.channels.email import EmailChannel
 from services.notifier.channels.mail import mail_of
 from services.notifier.channels.recipients import MOST_REMEMBERED, Memory, Recipients
-from services.notifier.message import compose
+from services.notifier.composing import compose
 from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLater, suspends
 from tests.contracts.channel_contract import ChannelContract
 from tests.notifier.alerts import (

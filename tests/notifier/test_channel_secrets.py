@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from schemas.folder import ChannelSpec, ConsoleSpec, EmailSpec, SecretRef, SlackSpec
-from services.notifier.channels import open_channel
+from services.notifier.channels import Surroundings, open_channel
 from services.notifier.channels.console import ConsoleChannel
 from services.notifier.channels.detail import detail, lacks
 from services.notifier.channels.email import EmailChannel
@@ -68,6 +68,6 @@ async def test_every_kind_of_specification_opens_its_channel() -> None:
         ),
     }
     for kind, spec in specs.items():
-        channel = open_channel(spec, {}, timeout=1)
+        channel = open_channel(spec, {}, Surroundings(timeout=1))
         assert isinstance(channel, kind)
         await channel.close()

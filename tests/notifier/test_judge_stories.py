@@ -18,9 +18,9 @@ from services.notifier.stories.stored import packed, unpacked
 from services.notifier.stories.window import LONGEST_STORY
 from services.store import deliveries, stories
 from services.store.database import Database, DatabaseUnavailableError, open_database, sqlite_url
+from services.store.delivery_tables import alerts, story_reports
 from services.store.judgements import OvertakenError
 from services.store.stories import ReportKind, StoredReport
-from services.store.tables import alerts, story_reports
 from tests.notifier.alerts import NOW, article
 from tests.notifier.judging import FailingDatabase, decided, met, new_judge, record, subscribe
 from tests.notifier.reports import report, text

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from lxml import etree
 from lxml import html as lxml_html
 
-from services.notifier.message import compose
+from services.notifier.composing import compose
 from services.notifier.render import render_email
 from tests.notifier.alerts import (
     IDS,

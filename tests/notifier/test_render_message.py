@@ -3,8 +3,9 @@
 from schemas.article import TextOrigin, TextReason
 from schemas.matches import ArticleField, Hit
 from schemas.rule import Severity
+from services.notifier.composing import compose
 from services.notifier.excerpts import Excerpt
-from services.notifier.message import AlertMessage, compose
+from services.notifier.message import AlertMessage
 from tests.notifier.alerts import (
     BIDI,
     CONTROL,

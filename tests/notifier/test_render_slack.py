@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.matches import ArticleField
+from services.notifier.composing import compose
 from services.notifier.excerpts import Excerpt
-from services.notifier.message import AlertMessage, compose
+from services.notifier.message import AlertMessage
 from services.notifier.render import render_slack
 from tests.notifier.alerts import (
     IDS,

@@ -5,13 +5,12 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from schemas.folder import ChannelSpec
-from services.notifier.channels import open_channel
+from services.notifier.channels import Surroundings, open_channel
 from services.notifier.channels.port import Channel
 from services.notifier.worker import SendingWorker, report_backlog
 from services.runtime.clock import utc_now
@@ -160,8 +159,8 @@ async def test_a_channel_that_raises_is_visible_and_stops_no_other(
     broken = ScriptedChannel()
     broken.answers.append(BrokenError("hooks.example/SECRET"))
 
-    def opened(spec: ChannelSpec, env: Mapping[str, str], **details: Any) -> Channel:
-        return broken if spec.id == "broken" else open_channel(spec, env, **details)
+    def opened(spec: ChannelSpec, env: Mapping[str, str], around: Surroundings) -> Channel:
+        return broken if spec.id == "broken" else open_channel(spec, env, around)
 
     monkeypatch.setattr("services.notifier.worker.open_channel", opened)
     await office.configure(broken="SLACK_ONE", night="SLACK_TWO")

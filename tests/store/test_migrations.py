@@ -12,8 +12,8 @@ from sqlalchemy import Connection, text
 from services.runtime.process import CannotStartError
 from services.store import written
 from services.store.database import open_database, sqlite_url
+from services.store.delivery_tables import deliveries
 from services.store.migrate import upgrade
-from services.store.tables import metadata
 
 PATIENCE = 60.0
 
@@ -27,7 +27,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 def differences(connection: Connection) -> list[Any]:
-    return list(compare_metadata(MigrationContext.configure(connection), metadata))
+    return list(compare_metadata(MigrationContext.configure(connection), deliveries.metadata))
 
 
 async def test_the_migrated_schema_is_the_one_the_tables_declare(empty_url: str) -> None:

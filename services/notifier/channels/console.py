@@ -11,7 +11,7 @@ from datetime import datetime
 from rich.console import Console
 
 from services.notifier.channels.detail import detail
-from services.notifier.channels.port import ATTEMPT_TIMEOUT
+from services.notifier.channels.port import ATTEMPT_TIMEOUT, NOTHING_BEFORE, Before
 from services.notifier.message import AnyMessage
 from services.notifier.outcome import Delivered, Outcome, Reason, TryLater
 from services.notifier.render import render_console
@@ -25,7 +25,9 @@ class ConsoleChannel:
         self._timeout = timeout
         self._printer = ThreadPoolExecutor(1, thread_name_prefix="console-channel")
 
-    async def send(self, message: AnyMessage, now: datetime) -> Outcome:
+    async def send(
+        self, message: AnyMessage, now: datetime, before: Before = NOTHING_BEFORE
+    ) -> Outcome:
         """Print one alert."""
         loop = asyncio.get_running_loop()
         try:

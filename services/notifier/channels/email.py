@@ -19,7 +19,7 @@ import aiosmtplib
 from schemas.folder import EmailSpec
 from services.notifier.channels.detail import lacks, without_secrets
 from services.notifier.channels.mail import Mail, in_ascii, mail_of
-from services.notifier.channels.port import ATTEMPT_TIMEOUT, CLOSING_TIMEOUT
+from services.notifier.channels.port import ATTEMPT_TIMEOUT, CLOSING_TIMEOUT, NOTHING_BEFORE, Before
 from services.notifier.channels.recipients import Answer, Memory, Recipients
 from services.notifier.channels.smtp_answers import outcome_of
 from services.notifier.message import AnyMessage
@@ -43,7 +43,9 @@ class EmailChannel:
         self._tls = tls or ssl.create_default_context()
         self._memory = Memory()
 
-    async def send(self, message: AnyMessage, now: datetime) -> Outcome:
+    async def send(
+        self, message: AnyMessage, now: datetime, before: Before = NOTHING_BEFORE
+    ) -> Outcome:
         """Send one alert to every recipient that is not known to have it."""
         password = resolve(self._spec.password, self._env) if self._spec.password else ""
         if isinstance(password, MissingSecret):

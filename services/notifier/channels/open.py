@@ -3,11 +3,20 @@
 import ssl
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import assert_never
 
 from rich.console import Console
 
-from schemas.folder import ChannelSpec, ConsoleSpec, EmailSpec, SlackSpec
+from schemas.folder import (
+    AppriseSpec,
+    ChannelSpec,
+    ConsoleSpec,
+    EmailSpec,
+    SlackSpec,
+    WebhookSpec,
+)
+from services.notifier.actions.signed import NO_LINKS, Links
 from services.notifier.channels.console import ConsoleChannel
 from services.notifier.channels.email import EmailChannel
 from services.notifier.channels.port import ATTEMPT_TIMEOUT, Channel
@@ -15,27 +24,34 @@ from services.notifier.channels.slack import SlackChannel
 from services.runtime.netguard import NOTHING_PRIVATE, Networks
 
 
-def open_channel(
-    spec: ChannelSpec,
-    env: Mapping[str, str],
-    *,
-    timeout: float = ATTEMPT_TIMEOUT,
-    console: Console | None = None,
-    tls: ssl.SSLContext | None = None,
-    allowed: Networks = NOTHING_PRIVATE,
-) -> Channel:
-    """The channel that `spec` describes; connects to nothing and reads no secret yet.
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What channels find around them.
 
-    `timeout` bounds one attempt, in seconds; `console` is where a console channel prints
-    (default: standard output); `tls` verifies mail servers (default: the system's roots);
-    webhooks may also lie in the `allowed` networks.
+    `timeout` bounds one attempt, in seconds; `links` are what messages offer to do; webhooks
+    may also lie in the `allowed` networks; `console` is where a console channel prints
+    (default: standard output); `tls` verifies mail servers (default: the system's roots).
     """
+
+    timeout: float = ATTEMPT_TIMEOUT
+    links: Links = NO_LINKS
+    allowed: Networks = NOTHING_PRIVATE
+    console: Console | None = None
+    tls: ssl.SSLContext | None = None
+
+
+def open_channel(
+    spec: ChannelSpec, env: Mapping[str, str], around: Surroundings = Surroundings()
+) -> Channel:
+    """The channel that `spec` describes; connects to nothing and reads no secret yet."""
     match spec:
         case ConsoleSpec():
-            return ConsoleChannel(console or Console(file=sys.stdout), timeout)
+            return ConsoleChannel(around.console or Console(file=sys.stdout), around.timeout)
         case SlackSpec():
-            return SlackChannel(spec, env, timeout, allowed)
+            return SlackChannel(spec, env, around.timeout, around.allowed)
         case EmailSpec():
-            return EmailChannel(spec, env, timeout, tls)
+            return EmailChannel(spec, env, around.timeout, around.tls)
+        case WebhookSpec() | AppriseSpec():
+            raise NotImplementedError
         case _:
             assert_never(spec)

@@ -3,6 +3,7 @@
 Every channel passes `tests/contracts/channel_contract.py`.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -19,6 +20,21 @@ A lease on a delivery must last longer than both together.
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What is known of earlier messages and attempts.
+
+    `uncertain`: an earlier attempt at this very message may have arrived. `thread`: the receipt
+    of the first message about the story to this subscription, None where there is none.
+    """
+
+    uncertain: bool = False
+    thread: str | None = None
+
+
+NOTHING_BEFORE = Before()
+
+
 class Channel(Protocol):
     """A way to reach people. Opened with `open_channel`; one object per channel.
 
@@ -26,7 +42,9 @@ class Channel(Protocol):
     channel under way at a time.
     """
 
-    async def send(self, message: AnyMessage, now: datetime) -> Outcome:
+    async def send(
+        self, message: AnyMessage, now: datetime, before: Before = NOTHING_BEFORE
+    ) -> Outcome:
         """Make one attempt; `now` is the time that the message gives as sent.
 
         Ends within the channel's time bound, and blocks nothing but its caller. Every
@@ -34,7 +52,8 @@ class Channel(Protocol):
         an exception is a bug, and the caller must treat it as "not delivered". Nothing it
         says (outcome, log, exception) holds a secret. It does not repeat an attempt whose
         end is unknown: that is the caller's decision, and `message.delivery_id` is the
-        identity that such a repeat carries.
+        identity that such a repeat carries; where `before.uncertain`, a channel that can look
+        whether it has arrived does so first.
         """
 
     async def close(self) -> None:

@@ -20,7 +20,7 @@ from slack_sdk.webhook.webhook_response import WebhookResponse
 
 from schemas.folder import SlackSpec
 from services.notifier.channels.detail import detail, lacks
-from services.notifier.channels.port import ATTEMPT_TIMEOUT
+from services.notifier.channels.port import ATTEMPT_TIMEOUT, NOTHING_BEFORE, Before
 from services.notifier.links import host_of
 from services.notifier.message import AnyMessage
 from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLater
@@ -58,8 +58,11 @@ class SlackChannel:
         self._allowed = allowed
         self._session: aiohttp.ClientSession | None = None
 
-    async def send(self, message: AnyMessage, now: datetime) -> Outcome:
+    async def send(
+        self, message: AnyMessage, now: datetime, before: Before = NOTHING_BEFORE
+    ) -> Outcome:
         """Post one alert; a payload that Slack cannot read is posted again as plain text."""
+        assert self._spec.webhook_url is not None
         url = resolve(self._spec.webhook_url, self._env)
         if isinstance(url, MissingSecret):
             return lacks(url)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from schemas.rule import Severity
 from services.notifier.excerpts import Excerpt
-from services.notifier.message import AlertMessage, AnyMessage, NoticeMessage
+from services.notifier.message import AlertMessage, AnyMessage, NoticeMessage, SummaryMessage
 from services.notifier.render import wording
 from services.notifier.render.cleaned import cleaned, cleaned_notice
 
@@ -37,6 +37,8 @@ def render_console(message: AnyMessage, sent_at: datetime, width: int) -> Panel:
     match message:
         case NoticeMessage():
             return _notice(cleaned_notice(message), width)
+        case SummaryMessage():
+            raise NotImplementedError
         case AlertMessage():
             return _alert(cleaned(message), sent_at, width)
 

@@ -15,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from schemas.rule import Severity
 from services.notifier import clean
 from services.notifier.excerpts import Excerpt
-from services.notifier.message import AlertMessage, AnyMessage, NoticeMessage
+from services.notifier.message import AlertMessage, AnyMessage, NoticeMessage, SummaryMessage
 from services.notifier.render import wording
 from services.notifier.render.cleaned import cleaned, cleaned_notice
 
@@ -43,6 +43,8 @@ def render_email(message: AnyMessage, now: datetime) -> RenderedEmail:
     match message:
         case NoticeMessage():
             return _notice(cleaned_notice(message))
+        case SummaryMessage():
+            raise NotImplementedError
         case AlertMessage():
             return _alert(cleaned(message), now)
 

@@ -14,7 +14,7 @@ from schemas.rule import Severity
 from services.notifier import clean
 from services.notifier.excerpts import Excerpt
 from services.notifier.links import LONGEST_LINK
-from services.notifier.message import AlertMessage, AnyMessage, NoticeMessage
+from services.notifier.message import AlertMessage, AnyMessage, NoticeMessage, SummaryMessage
 from services.notifier.render import wording
 from services.notifier.render.cleaned import cleaned, cleaned_notice
 
@@ -41,6 +41,8 @@ def render_slack(message: AnyMessage, now: datetime) -> dict[str, Any]:
         case NoticeMessage():
             notice = cleaned_notice(message)
             return _payload(notice, _notice_in_short(notice), _notice_blocks(notice))
+        case SummaryMessage():
+            raise NotImplementedError
         case AlertMessage():
             alert = cleaned(message)
             return _payload(alert, _fallback(alert), _blocks(alert, now))

@@ -2,11 +2,11 @@
 
 from alembic import context
 
-from services.store.tables import metadata
+from services.store import delivery_tables
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=delivery_tables.deliveries.metadata,
     render_as_batch=True,
     user_module_prefix="",
 )

@@ -1,0 +1,1 @@
+"""What a message offers to do, by signed links: see the alert, silence, unsubscribe."""
