@@ -17,6 +17,7 @@ from datetime import datetime
 import aiosmtplib
 
 from schemas.folder import EmailSpec
+from services.notifier.actions.signed import NO_LINKS, Links
 from services.notifier.channels.detail import lacks, without_secrets
 from services.notifier.channels.mail import Mail, in_ascii, mail_of
 from services.notifier.channels.port import ATTEMPT_TIMEOUT, CLOSING_TIMEOUT, NOTHING_BEFORE, Before
@@ -24,6 +25,7 @@ from services.notifier.channels.recipients import Answer, Memory, Recipients
 from services.notifier.channels.smtp_answers import outcome_of
 from services.notifier.message import AnyMessage
 from services.notifier.outcome import Outcome, Reason, TryLater
+from services.notifier.render import offers_for
 from services.runtime.secrets import MissingSecret, resolve
 
 
@@ -36,11 +38,13 @@ class EmailChannel:
         env: Mapping[str, str],
         timeout: float = ATTEMPT_TIMEOUT,
         tls: ssl.SSLContext | None = None,
+        links: Links = NO_LINKS,
     ) -> None:
         self._spec = spec
         self._env = env
         self._timeout = timeout
         self._tls = tls or ssl.create_default_context()
+        self._links = links
         self._memory = Memory()
 
     async def send(
@@ -52,7 +56,9 @@ class EmailChannel:
             return lacks(password)
         everybody = tuple(dict.fromkeys(map(in_ascii, self._spec.recipients)))
         recipients = self._memory.of(message.delivery_id, everybody)
-        outcome = await self._attempt(mail_of(message, self._spec, now), recipients, password)
+        address = everybody[0] if len(everybody) == 1 else ""
+        mail = mail_of(message, self._spec, now, offers_for(message, self._links, address))
+        outcome = await self._attempt(mail, recipients, password)
         self._memory.keep(message.delivery_id, recipients, outcome)
         return without_secrets(outcome, self._forms_of(password))
 

@@ -13,7 +13,7 @@ from email.policy import SMTP
 
 from schemas.folder import EmailSpec
 from services.notifier.message import AnyMessage
-from services.notifier.render import render_email
+from services.notifier.render import NO_OFFERS, Offers, RenderedEmail, render_email
 
 # 7 bit: not every server on the way need know 8BITMIME.
 _POLICY = SMTP.clone(cte_type="7bit")
@@ -29,11 +29,14 @@ class Mail:
     needs_utf8: bool
 
 
-def mail_of(message: AnyMessage, spec: EmailSpec, now: datetime) -> Mail:
+def mail_of(
+    message: AnyMessage, spec: EmailSpec, now: datetime, offers: Offers = NO_OFFERS
+) -> Mail:
     """The mail that tells `message` to everybody whom `spec` names."""
     sender, recipients = in_ascii(spec.sender), [in_ascii(r) for r in spec.recipients]
     needs_utf8 = not "".join([sender, *recipients]).isascii()
-    mail = _with_headers(message, sender, recipients, now)
+    rendered = render_email(message, now, offers)
+    mail = _with_headers(message, rendered, sender, recipients, now)
     return Mail(sender, mail.as_bytes(policy=_POLICY.clone(utf8=needs_utf8)), needs_utf8)
 
 
@@ -47,9 +50,8 @@ def in_ascii(address: str) -> str:
 
 
 def _with_headers(
-    message: AnyMessage, sender: str, recipients: list[str], now: datetime
+    message: AnyMessage, rendered: RenderedEmail, sender: str, recipients: list[str], now: datetime
 ) -> EmailMessage:
-    rendered = render_email(message, now)
     domain = sender.rpartition("@")[2]
     mail = EmailMessage(policy=_POLICY)
     mail["Subject"] = rendered.subject

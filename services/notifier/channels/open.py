@@ -48,9 +48,9 @@ def open_channel(
         case ConsoleSpec():
             return ConsoleChannel(around.console or Console(file=sys.stdout), around.timeout)
         case SlackSpec():
-            return SlackChannel(spec, env, around.timeout, around.allowed)
+            return SlackChannel(spec, env, around.timeout, around.allowed, around.links)
         case EmailSpec():
-            return EmailChannel(spec, env, around.timeout, around.tls)
+            return EmailChannel(spec, env, around.timeout, around.tls, around.links)
         case WebhookSpec() | AppriseSpec():
             raise NotImplementedError
         case _:

@@ -19,12 +19,13 @@ from slack_sdk.webhook.async_client import AsyncWebhookClient
 from slack_sdk.webhook.webhook_response import WebhookResponse
 
 from schemas.folder import SlackSpec
+from services.notifier.actions.signed import NO_LINKS, Links
 from services.notifier.channels.detail import detail, lacks
 from services.notifier.channels.port import ATTEMPT_TIMEOUT, NOTHING_BEFORE, Before
 from services.notifier.links import host_of
 from services.notifier.message import AnyMessage
 from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLater
-from services.notifier.render import render_slack
+from services.notifier.render import offers_for, render_slack
 from services.runtime.netguard import NOTHING_PRIVATE, Networks, guarded_sockets, opening_a_proxy
 from services.runtime.secrets import MissingSecret, resolve
 
@@ -51,11 +52,13 @@ class SlackChannel:
         env: Mapping[str, str],
         timeout: float = ATTEMPT_TIMEOUT,
         allowed: Networks = NOTHING_PRIVATE,
+        links: Links = NO_LINKS,
     ) -> None:
         self._spec = spec
         self._env = env
         self._timeout = timeout
         self._allowed = allowed
+        self._links = links
         self._session: aiohttp.ClientSession | None = None
 
     async def send(
@@ -70,7 +73,8 @@ class SlackChannel:
             return _NO_WEBHOOK
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._post_or_simplify(url, render_slack(message, now), now)
+                payload = render_slack(message, now, offers_for(message, self._links))
+                return await self._post_or_simplify(url, payload, now)
         except TimeoutError:
             return TryLater(Reason.TIMED_OUT, None, f"no answer within {self._timeout:g} s")
 

@@ -2,6 +2,15 @@
 
 from services.notifier.render.console import render_console
 from services.notifier.render.email import RenderedEmail, render_email
+from services.notifier.render.offers import NO_OFFERS, Offers, offers_for
 from services.notifier.render.slack import render_slack
 
-__all__ = ["RenderedEmail", "render_console", "render_email", "render_slack"]
+__all__ = [
+    "NO_OFFERS",
+    "Offers",
+    "RenderedEmail",
+    "offers_for",
+    "render_console",
+    "render_email",
+    "render_slack",
+]

@@ -4,7 +4,7 @@ Leaves addresses and the headers of the protocol to `channels.email`.
 """
 
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -18,6 +18,7 @@ from services.notifier.excerpts import Excerpt
 from services.notifier.message import AlertMessage, AnyMessage, NoticeMessage, SummaryMessage
 from services.notifier.render import wording
 from services.notifier.render.cleaned import cleaned, cleaned_notice
+from services.notifier.render.offers import NO_OFFERS, Offers, offers_in_words
 
 LONGEST_SUBJECT = 160
 _COLUMNS = 76
@@ -30,6 +31,10 @@ _COLOUR = {
 }
 
 
+# What a mail offers: a few words and a URL each.
+Offered = Sequence[tuple[str, str]]
+
+
 class RenderedEmail(NamedTuple):
     """The three texts of a mail; the subject is one line of printable characters."""
 
@@ -38,18 +43,19 @@ class RenderedEmail(NamedTuple):
     html: str
 
 
-def render_email(message: AnyMessage, now: datetime) -> RenderedEmail:
+def render_email(message: AnyMessage, now: datetime, offers: Offers = NO_OFFERS) -> RenderedEmail:
     """The mail that tells of `message`, sent at `now`."""
+    shown = list(offers_in_words(message, offers))
     match message:
         case NoticeMessage():
-            return _notice(cleaned_notice(message))
+            return _notice(cleaned_notice(message), shown)
         case SummaryMessage():
             raise NotImplementedError
         case AlertMessage():
-            return _alert(cleaned(message), now)
+            return _alert(cleaned(message), now, shown)
 
 
-def _alert(message: AlertMessage, now: datetime) -> RenderedEmail:
+def _alert(message: AlertMessage, now: datetime, offers: Offered) -> RenderedEmail:
     html = _template("alert.html.j2").render(
         message=message,
         title=_subject(message),
@@ -60,19 +66,23 @@ def _alert(message: AlertMessage, now: datetime) -> RenderedEmail:
         origin=wording.origin(message),
         severity=wording.SEVERITY,
         colour=_COLOUR,
+        offers=offers,
     )
-    return RenderedEmail(_subject(message), _text(_lines(message, now)), html)
+    lines = (*_lines(message, now), *_offer_lines(offers))
+    return RenderedEmail(_subject(message), _text(lines), html)
 
 
-def _notice(message: NoticeMessage) -> RenderedEmail:
+def _notice(message: NoticeMessage, offers: Offered) -> RenderedEmail:
     subject = clean.line(f"{message.title} [{wording.NOTICE}]", LONGEST_SUBJECT)
     html = _template("notice.html.j2").render(
         message=message,
         title=subject,
         what=wording.NOTICE,
         colour=_COLOUR[wording.NOTICE_SEVERITY[message.kind]],
+        offers=offers,
     )
-    return RenderedEmail(subject, _text(_notice_lines(message)), html)
+    lines = (*_notice_lines(message), *_offer_lines(offers))
+    return RenderedEmail(subject, _text(lines), html)
 
 
 def _notice_lines(message: NoticeMessage) -> Iterator[str]:
@@ -81,6 +91,13 @@ def _notice_lines(message: NoticeMessage) -> Iterator[str]:
     yield ""
     for name, said in message.facts:
         yield from _wrapped(f"{name}: {said}")
+
+
+def _offer_lines(offers: Offered) -> Iterator[str]:
+    for words, url in offers:
+        yield ""
+        yield f"{words}:"
+        yield url  # never wrapped: mail programs link whole lines
 
 
 def _text(lines: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ from services.notifier.links import LONGEST_LINK
 from services.notifier.message import AlertMessage, AnyMessage, NoticeMessage, SummaryMessage
 from services.notifier.render import wording
 from services.notifier.render.cleaned import cleaned, cleaned_notice
+from services.notifier.render.offers import NO_OFFERS, Offers, offers_in_words
 
 Block = dict[str, Any]
 
@@ -35,8 +36,14 @@ _SIGN = {
 }
 
 
-def render_slack(message: AnyMessage, now: datetime) -> dict[str, Any]:
+def render_slack(message: AnyMessage, now: datetime, offers: Offers = NO_OFFERS) -> dict[str, Any]:
     """The JSON payload; without its `blocks` it is still a whole, plain message."""
+    payload = _rendered(message, now)
+    payload["blocks"] += _offered(message, offers)
+    return payload
+
+
+def _rendered(message: AnyMessage, now: datetime) -> dict[str, Any]:
     match message:
         case NoticeMessage():
             notice = cleaned_notice(message)
@@ -83,6 +90,13 @@ def _blocks(message: AlertMessage, now: datetime) -> Iterator[Block]:
     yield _context(_rules(message))
     yield _context(_times(message))
     yield _context(f"{wording.what_was_read(message)}. {_capital(wording.latency(message, now))}.")
+
+
+def _offered(message: AnyMessage, offers: Offers) -> list[Block]:
+    shown = [
+        f"<{url.replace('&', '&amp;')}|{words}>" for words, url in offers_in_words(message, offers)
+    ]
+    return [_context(" · ".join(shown))] if shown else []
 
 
 def _header(message: AlertMessage) -> Block:
