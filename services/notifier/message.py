@@ -31,6 +31,9 @@ __all__ = [
 LONGEST_TITLE = 300
 LONGEST_NAME = 200
 LONGEST_QUERY = 1000
+MOST_ITEMS = 50
+"""A summary shows at most so many alerts and counts the others: a mail of 100 kB is cut short
+by the large mail services, and nobody reads it to its end."""
 
 
 class MatchedRule(Message):

@@ -10,9 +10,11 @@ from services.notifier.links import safe_link
 from services.notifier.message import (
     LONGEST_NAME,
     LONGEST_TITLE,
+    MOST_ITEMS,
     AlertMessage,
     MatchedRule,
     NoticeMessage,
+    SummaryMessage,
 )
 
 # Pieces that mark what was left out come on top.
@@ -43,6 +45,18 @@ def cleaned_notice(message: NoticeMessage) -> NoticeMessage:
             "title": clean.line(message.title, LONGEST_TITLE) or "A notice",
             "lines": tuple(clean.line(li, _LONGEST_LINE) for li in message.lines[:_MOST_LINES]),
             "facts": tuple(facts)[:_MOST_LINES],
+        }
+    )
+
+
+def cleaned_summary(message: SummaryMessage) -> SummaryMessage:
+    """The same for a summary; what it holds beyond the most that is shown is counted."""
+    return message.model_copy(
+        update={
+            "title": clean.line(message.title, LONGEST_TITLE) or "Alerts",
+            "lines": tuple(clean.line(li, _LONGEST_LINE) for li in message.lines[:_MOST_LINES]),
+            "items": tuple(map(cleaned, message.items[:MOST_ITEMS])),
+            "left_out": message.left_out + len(message.items[MOST_ITEMS:]),
         }
     )
 

@@ -14,7 +14,7 @@ from schemas.rule import Severity
 from services.notifier.excerpts import Excerpt
 from services.notifier.message import AlertMessage, AnyMessage, NoticeMessage, SummaryMessage
 from services.notifier.render import wording
-from services.notifier.render.cleaned import cleaned, cleaned_notice
+from services.notifier.render.cleaned import cleaned, cleaned_notice, cleaned_summary
 
 MOST_COLUMNS = 120
 """Wider lines are hard to read."""
@@ -38,7 +38,7 @@ def render_console(message: AnyMessage, sent_at: datetime, width: int) -> Panel:
         case NoticeMessage():
             return _notice(cleaned_notice(message), width)
         case SummaryMessage():
-            raise NotImplementedError
+            return _summary(cleaned_summary(message), width)
         case AlertMessage():
             return _alert(cleaned(message), sent_at, width)
 
@@ -53,6 +53,25 @@ def _notice(message: NoticeMessage, width: int) -> Panel:
     title = Text(message.title, style=Style(bold=True))
     parts: list[RenderableType] = [title, *map(Text, message.lines), Text(), facts]
     return _panel(parts, wording.NOTICE, wording.NOTICE_SEVERITY[message.kind], width)
+
+
+def _summary(message: SummaryMessage, width: int) -> Panel:
+    parts: list[RenderableType] = list(map(Text, message.lines))
+    for item in message.items:
+        parts += [*([Text()] if parts else []), *_item(item)]
+    if message.left_out:
+        parts += [Text(), Text(wording.left_out(message.left_out), style=_QUIET)]
+    return _panel(parts, message.title, wording.gravest(message.items), width)
+
+
+def _item(item: AlertMessage) -> Iterator[RenderableType]:
+    yield Text(item.title, style=Style(bold=True, link=item.url))
+    yield Text(wording.item_origin(item), style=_QUIET)
+    yield Text(wording.rules_in_short(item), style=Style(color=_COLOUR[wording.gravest([item])]))
+    if item.excerpts:
+        yield Padding(_sentence(item.excerpts[0]), (0, 0, 0, 3))
+    if item.url:
+        yield Text(item.url, style=Style(link=item.url, dim=True))
 
 
 def _panel(parts: Iterable[RenderableType], title: str, severity: Severity, width: int) -> Panel:
@@ -84,10 +103,15 @@ def _excerpt(excerpt: Excerpt, message: AlertMessage) -> Iterator[RenderableType
         yield Text(f"{lead_in}:", style=_QUIET)
     quoted = Text()
     quoted.append(f"{excerpt.before} " if excerpt.before else "", style=_QUIET)
-    for text, is_hit in excerpt.sentence:
-        quoted.append(text, style=_HIT if is_hit else Style())
+    quoted.append_text(_sentence(excerpt))
     quoted.append(f" {excerpt.after}" if excerpt.after else "", style=_QUIET)
     yield Padding(quoted, (0, 0, 0, 3))
+
+
+def _sentence(excerpt: Excerpt) -> Text:
+    return Text.assemble(
+        *((text, _HIT if is_hit else Style()) for text, is_hit in excerpt.sentence)
+    )
 
 
 def _table(rows: Iterable[tuple[str, Text]]) -> Table:

@@ -17,7 +17,7 @@ from services.notifier import clean
 from services.notifier.excerpts import Excerpt
 from services.notifier.message import AlertMessage, AnyMessage, NoticeMessage, SummaryMessage
 from services.notifier.render import wording
-from services.notifier.render.cleaned import cleaned, cleaned_notice
+from services.notifier.render.cleaned import cleaned, cleaned_notice, cleaned_summary
 from services.notifier.render.offers import NO_OFFERS, Offers, offers_in_words
 
 LONGEST_SUBJECT = 160
@@ -50,7 +50,7 @@ def render_email(message: AnyMessage, now: datetime, offers: Offers = NO_OFFERS)
         case NoticeMessage():
             return _notice(cleaned_notice(message), shown)
         case SummaryMessage():
-            raise NotImplementedError
+            return _summary(cleaned_summary(message), shown)
         case AlertMessage():
             return _alert(cleaned(message), now, shown)
 
@@ -93,6 +93,35 @@ def _notice_lines(message: NoticeMessage) -> Iterator[str]:
         yield from _wrapped(f"{name}: {said}")
 
 
+def _summary(message: SummaryMessage, offers: Offered) -> RenderedEmail:
+    subject = clean.line(message.title, LONGEST_SUBJECT)
+    html = _template("summary.html.j2").render(
+        message=message, title=subject, wording=wording, colour=_COLOUR, offers=offers
+    )
+    lines = (*_summary_lines(message), *_offer_lines(offers))
+    return RenderedEmail(subject, _text(lines), html)
+
+
+def _summary_lines(message: SummaryMessage) -> Iterator[str]:
+    for line in (message.title, *message.lines):
+        yield from _wrapped(line)
+    for item in message.items:
+        yield ""
+        yield from _item_lines(item)
+    if message.left_out:
+        yield from ("", wording.left_out(message.left_out))
+
+
+def _item_lines(item: AlertMessage) -> Iterator[str]:
+    yield from _wrapped(f"- {item.title}")
+    yield from _wrapped(wording.item_origin(item), "  ")
+    yield from _wrapped(wording.rules_in_short(item), "  ")
+    if item.url:
+        yield item.url  # never wrapped: mail programs link whole lines
+    for excerpt in item.excerpts[:1]:
+        yield from _wrapped(_sentence(excerpt), "  > ")
+
+
 def _offer_lines(offers: Offered) -> Iterator[str]:
     for words, url in offers:
         yield ""
@@ -128,14 +157,17 @@ def _lines(message: AlertMessage, now: datetime) -> Iterator[str]:
 
 
 def _excerpt_lines(excerpt: Excerpt, message: AlertMessage) -> Iterator[str]:
-    sentence = "".join(f"*{text}*" if is_hit else text for text, is_hit in excerpt.sentence)
     lead_in = wording.lead_in(excerpt, message)
     yield ""
     if lead_in:
         yield f"{lead_in}:"
     yield from _wrapped(excerpt.before, "    ")
-    yield from _wrapped(sentence, "  > ")
+    yield from _wrapped(_sentence(excerpt), "  > ")
     yield from _wrapped(excerpt.after, "    ")
+
+
+def _sentence(excerpt: Excerpt) -> str:
+    return "".join(f"*{text}*" if is_hit else text for text, is_hit in excerpt.sentence)
 
 
 def _facts(message: AlertMessage, now: datetime) -> Iterator[tuple[str, str]]:

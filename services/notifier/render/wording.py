@@ -1,6 +1,7 @@
 """The words that every form of a message shares: times, delays, rules, what was read. PURE."""
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -56,6 +57,7 @@ _WHY = {
     TextReason.EXTRACTION_FAILED: "the text could not be taken from the page",
 }
 
+_RISING = list(Severity)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _UNITS = ((86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second"))
 
@@ -136,6 +138,28 @@ def named_rules(message: AlertMessage) -> tuple[tuple[MatchedRule, ...], int]:
 def origin(message: AlertMessage) -> str:
     """Source and host: `The Example Times · news.example`."""
     return f"{message.source} · {message.host}" if message.host else message.source
+
+
+def item_origin(item: AlertMessage) -> str:
+    """Source, host and time of an alert in a summary: `The Example Times · news.example · …`."""
+    return f"{origin(item)} · {short_moment(item.first_seen_at, item.zone)}"
+
+
+def short_moment(at: datetime, zone: str) -> str:
+    """A time of these days as the subscriber's clock shows it: `22 Nov, 14:02`."""
+    local = at.astimezone(_zone(zone))
+    return f"{local.day} {_MONTHS[local.month - 1]}, {local:%H:%M}"
+
+
+def gravest(items: Iterable[AlertMessage]) -> Severity:
+    """The severity of the gravest rule that these alerts name."""
+    named = [rule.severity for item in items for rule in item.rules[:1]]
+    return max(named, key=_RISING.index, default=Severity.NORMAL)
+
+
+def left_out(alerts: int) -> str:
+    """That a summary shows not all of them."""
+    return f"and {alerts} more alert{'' if alerts == 1 else 's'}"
 
 
 def lead_in(excerpt: Excerpt, message: AlertMessage) -> str:
