@@ -37,11 +37,14 @@ class TryLater:
     """Not delivered, or not known to be: try again, `after` at the earliest if given.
 
     `detail` is for the operator: one line, free of secrets and of control characters.
+    `uncertain`: the message may have arrived all the same, such as where the connection was
+    lost after all of it was sent.
     """
 
     reason: Reason
     after: timedelta | None
     detail: str
+    uncertain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

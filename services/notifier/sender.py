@@ -16,7 +16,7 @@ from typing import assert_never
 import structlog
 
 from schemas.message import MalformedMessageError
-from services.notifier.channels.port import CLOSING_TIMEOUT, Channel
+from services.notifier.channels.port import CLOSING_TIMEOUT, Before, Channel
 from services.notifier.counted import sending_starts_at_zero
 from services.notifier.message import (
     AlertMessage,
@@ -163,21 +163,23 @@ class Sender:
         except MalformedMessageError as error:
             unreadable = GaveUp(Reason.INVALID_MESSAGE, str(error))
             return _Ended(row, None, unreadable, self._clock())
-        outcome = await self._try(message)
+        outcome = await self._try(message, Before(uncertain=row.uncertain))
         return _Ended(row, message, outcome, self._clock())
 
-    async def _try(self, message: AnyMessage) -> Outcome:
+    async def _try(self, message: AnyMessage, before: Before) -> Outcome:
         # The channel keeps its own time; a lease must not run out if it fails to.
         longest = self._longest_attempt().total_seconds()
         try:
             async with asyncio.timeout(longest):
-                return await self._channel.send(message, self._clock())
+                return await self._channel.send(message, self._clock(), before)
         except TimeoutError:
             return TryLater(Reason.TIMED_OUT, None, f"no end within {longest:g} s")
         except Exception as error:
             # A bug in a channel. The text of an unknown exception may hold a secret.
             log.error("a channel failed unexpectedly", channel=self._channel_id)
-            return TryLater(Reason.SERVER_ERROR, None, f"unexpected {type(error).__name__}")
+            return TryLater(
+                Reason.SERVER_ERROR, None, f"unexpected {type(error).__name__}", uncertain=True
+            )
 
     async def _record(self, ended: _Ended) -> None:
         row, now = ended.row, ended.at
@@ -186,8 +188,10 @@ class Sender:
             match step:
                 case Done(receipt):
                     await deliveries.record_delivered(tx, row.delivery_id, receipt, now)
-                case Again(reason, detail, at):
-                    await deliveries.record_retry(tx, row, reason.value, detail, at)
+                case Again(reason, detail, at, _, uncertain):
+                    await deliveries.record_retry(
+                        tx, row, reason.value, detail, at, uncertain=uncertain
+                    )
                 case Over(reason, detail):
                     await deliveries.record_failed(tx, row, reason.value, detail, now)
                 case _:

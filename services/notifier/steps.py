@@ -41,12 +41,16 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """The delivery is tried again at `at`; the whole channel rests until `channel_rests`."""
+    """The delivery is tried again at `at`; the whole channel rests until `channel_rests`.
+
+    `uncertain`: it may have arrived all the same.
+    """
 
     reason: Reason
     detail: str
     at: datetime
     channel_rests: datetime | None
+    uncertain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +74,13 @@ def next_step(
     match outcome:
         case GaveUp(reason, detail):
             return Over(reason, detail)
-        case TryLater(reason, after, detail):
+        case TryLater(reason, after, detail, uncertain):
             if now - leased.due_at >= policy.give_up_after:
                 return Over(Reason.EXPIRED, f"last tried: {reason.value}: {detail}")
             wait = delay(leased.attempts + 1, policy.first_wait, LONGEST_WAIT, jitter)
             rests = now + after if after is not None else None
-            return Again(reason, detail, max(now + wait, rests or now), rests)
+            # Whoever did not answer in time may have been about to say yes.
+            doubtful = uncertain or reason is Reason.TIMED_OUT
+            return Again(reason, detail, max(now + wait, rests or now), rests, doubtful)
         case _:
             assert_never(outcome)
