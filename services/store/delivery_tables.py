@@ -177,8 +177,7 @@ silences = Table(
     Column("reason", Text, nullable=False),
     Column("begins_at", UtcDateTime, nullable=False),
     Column("ends_at", UtcDateTime, nullable=False),
-    Column("told_at", UtcDateTime, nullable=True),  # when what it held back was told
-    Index(None, "told_at", "ends_at"),
+    Index(None, "ends_at"),
 )
 
 # Who wants no more mail of a subscription; kept apart from what people write, so that

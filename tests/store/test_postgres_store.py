@@ -9,6 +9,7 @@ from tests.contracts.delivery_store_contract import DeliveryContract, JudgementC
 from tests.contracts.lookup_store_contract import LookupContract
 from tests.contracts.notice_store_contract import NoticeContract
 from tests.contracts.page_lines_contract import PageLinesContract
+from tests.contracts.silence_store_contract import SilenceContract, UnsubscribedContract
 from tests.contracts.store_contract import OpenStore, StoreBase, StoreContract
 from tests.contracts.websub_store_contract import WebSubContract
 
@@ -44,4 +45,12 @@ class TestNotices(OnPostgres, NoticeContract):
 
 
 class TestPageLines(OnPostgres, PageLinesContract):
+    pass
+
+
+class TestSilences(OnPostgres, SilenceContract):
+    pass
+
+
+class TestUnsubscribed(OnPostgres, UnsubscribedContract):
     pass

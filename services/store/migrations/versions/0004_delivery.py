@@ -69,10 +69,9 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("begins_at", _TIME, nullable=False),
         sa.Column("ends_at", _TIME, nullable=False),
-        sa.Column("told_at", _TIME, nullable=True),
         sa.PrimaryKeyConstraint("silence_id", name=op.f("pk_silences")),
     )
-    op.create_index(op.f("ix_silences_told_at_ends_at"), "silences", ["told_at", "ends_at"])
+    op.create_index(op.f("ix_silences_ends_at"), "silences", ["ends_at"])
     op.create_table(
         "unsubscribed",
         sa.Column("subscription_id", sa.String(length=80), nullable=False),

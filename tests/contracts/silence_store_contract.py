@@ -1,0 +1,125 @@
+"""Silences, what they held back, and who has unsubscribed.
+
+See `store_contract` for how a database is put to the test.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from sqlalchemy import insert
+
+from services.store import silences, unsubscribed
+from services.store.database import Database
+from services.store.delivery_tables import held
+from services.store.silences import Counted, Silence, SilenceKind
+from services.store.unsubscribed import EVERYBODY, How, Unsubscribed
+from tests.contracts.store_contract import DAY, MINUTE, NOW, StoreBase
+
+SILENCE = Silence(
+    "s-1", SilenceKind.RULE, "iran", None, "Ann", "the summit is over", NOW, NOW + DAY
+)
+
+
+async def begun(store: Database, *new: Silence) -> None:
+    async with store.write() as tx:
+        for silence in new:
+            await silences.add(tx, silence)
+
+
+async def active(store: Database, at: datetime) -> list[str]:
+    async with store.read() as tx:
+        return [silence.silence_id for silence in await silences.active(tx, at)]
+
+
+async def hold(store: Database, *held_by: str | None) -> None:
+    rows = [
+        {
+            "held_id": f"h-{number}",
+            "story_id": f"story {number}",
+            "subscription_id": "desk",
+            "sequence": 1,
+            "why": "silence",
+            "rule_ids": ["iran"],
+            "silence_id": silence_id,
+            "message": b"",
+            "held_at": NOW,
+        }
+        for number, silence_id in enumerate(held_by)
+    ]
+    async with store.write() as tx:
+        await tx.execute(insert(held), rows)
+
+
+class SilenceContract(StoreBase):
+    """The suite of silences."""
+
+    async def test_a_silence_is_in_force_from_its_beginning_to_before_its_end(
+        self, store: Database
+    ) -> None:
+        longer = replace(SILENCE, silence_id="s-2", ends_at=NOW + 2 * DAY, subscription_id="desk")
+        await begun(store, SILENCE, longer)
+        assert await active(store, NOW - MINUTE) == []
+        assert await active(store, NOW) == ["s-2", "s-1"]
+        assert await active(store, NOW + DAY) == ["s-2"]
+        async with store.read() as tx:
+            assert await silences.by_id(tx, ["s-1", "s-2", "none"]) == {
+                "s-1": SILENCE,
+                "s-2": longer,
+            }
+
+    async def test_a_silence_can_be_ended_once_and_not_be_prolonged_by_it(
+        self, store: Database
+    ) -> None:
+        await begun(store, SILENCE)
+        async with store.write() as tx:
+            assert await silences.expire(tx, "s-1", NOW)
+            assert not await silences.expire(tx, "s-1", NOW + MINUTE)
+            assert not await silences.expire(tx, "none", NOW)
+        assert await active(store, NOW) == []
+
+    @pytest.mark.parametrize(
+        "changes",
+        [{"author": " "}, {"reason": ""}, {"target": ""}, {"ends_at": NOW}],
+        ids=["author", "reason", "target", "end"],
+    )
+    async def test_a_silence_without_end_author_or_reason_is_refused(
+        self, store: Database, changes: dict[str, object]
+    ) -> None:
+        with pytest.raises(ValueError, match="a silence"):
+            await begun(store, replace(SILENCE, **changes))  # type: ignore[arg-type]
+        assert await active(store, NOW) == []
+
+    async def test_what_a_silence_held_back_is_counted_also_when_it_has_ended(
+        self, store: Database
+    ) -> None:
+        other = replace(SILENCE, silence_id="s-2", begins_at=NOW + MINUTE, ends_at=NOW + 2 * MINUTE)
+        await begun(store, SILENCE, other)
+        await hold(store, "s-2", None, "s-1", "s-2")
+        async with store.read() as tx:
+            assert await silences.listed(tx) == [Counted(other, 2), Counted(SILENCE, 1)]
+            assert await silences.listed(tx, NOW + 2 * MINUTE) == [Counted(SILENCE, 1)]
+
+
+class UnsubscribedContract(StoreBase):
+    """The suite of who has left."""
+
+    async def test_an_address_leaves_a_subscription_once_and_comes_back(
+        self, store: Database
+    ) -> None:
+        async with store.write() as tx:
+            assert await unsubscribed.leave(tx, "desk", "Ann@Desk.example", How.PAGE, NOW)
+            assert not await unsubscribed.leave(tx, "desk", "ann@desk.example", How.ONE_CLICK, NOW)
+            assert await unsubscribed.leave(tx, "night", EVERYBODY, How.ONE_CLICK, NOW)
+        async with store.read() as tx:
+            assert await unsubscribed.addresses(tx, "desk") == {"ann@desk.example"}
+            assert await unsubscribed.addresses(tx, "day") == frozenset()
+            assert await unsubscribed.wholly(tx) == {"night"}
+            assert await unsubscribed.listed(tx) == [
+                Unsubscribed("desk", "ann@desk.example", NOW, "page"),
+                Unsubscribed("night", "", NOW, "one-click"),
+            ]
+        async with store.write() as tx:
+            assert await unsubscribed.come_back(tx, "desk", "ANN@desk.example")
+            assert not await unsubscribed.come_back(tx, "desk", "ann@desk.example")
+            assert await unsubscribed.addresses(tx, "desk") == frozenset()
