@@ -15,6 +15,7 @@ from schemas import folder
 from schemas.dead_letter import DeadLetter
 from schemas.message import Message
 from schemas.topics import TOPICS
+from schemas.webhook import EVENTS
 
 JSON = Path(__file__).parent / "json"
 
@@ -46,7 +47,7 @@ def _file(name: str, **keys: Any) -> type[BaseModel]:
 
 
 def _messages() -> list[type[Message]]:
-    return [*(model for topic in TOPICS for model in topic.models), DeadLetter]
+    return [*(model for topic in TOPICS for model in topic.models), DeadLetter, *EVENTS]
 
 
 def _name(model: type[BaseModel]) -> str:

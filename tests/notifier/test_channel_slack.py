@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from schemas.folder import SecretRef, SlackSpec
-from services.notifier.channels.slack import SlackChannel, retry_after
+from services.notifier.channels.pauses import retry_after
+from services.notifier.channels.slack import SlackChannel
 from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLater, suspends
 from services.runtime.netguard import LOOPBACK
 from tests.contracts.channel_contract import ChannelContract

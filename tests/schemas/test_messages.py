@@ -12,6 +12,7 @@ from schemas.matches import ArticleMatches
 from schemas.message import MalformedMessageError, Message
 from schemas.rule import RulesManifest, TermList, WatchRule
 from schemas.topics import TOPICS, dead_letters_of
+from schemas.webhook import WebhookAlert, WebhookNotice, WebhookSummary
 
 EXAMPLES = Path(__file__).parents[2] / "schemas" / "examples"
 MODELS: dict[str, type[Message]] = {
@@ -21,6 +22,9 @@ MODELS: dict[str, type[Message]] = {
     "term-list": TermList,
     "rules-manifest": RulesManifest,
     "dead-letter": DeadLetter,
+    "webhook-alert": WebhookAlert,
+    "webhook-summary": WebhookSummary,
+    "webhook-notice": WebhookNotice,
 }
 
 

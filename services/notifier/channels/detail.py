@@ -2,9 +2,11 @@
 
 from collections.abc import Collection
 from dataclasses import replace
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from services.notifier import clean
 from services.notifier.outcome import Delivered, Outcome, Reason, TryLater
+from services.runtime.redact import spellings_of
 from services.runtime.secrets import MissingSecret
 
 LONGEST_DETAIL = 300
@@ -19,6 +21,18 @@ def detail(text: str, secrets: Collection[str] = ()) -> str:
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         shown = shown.replace(secret, "[secret]")
     return clean.line(shown, LONGEST_DETAIL)
+
+
+def parts_of(url: str) -> frozenset[str]:
+    """What may be secret of an address, in every spelling: all of it but its host and port."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return frozenset({url})
+    values = [value for _, value in parse_qsl(parts.query, keep_blank_values=True)]
+    path = [unquote(part) for part in parts.path.split("/")]
+    user = [unquote(part) for part in (parts.username, parts.password) if part]
+    return spellings_of((url, parts.path, parts.query, *path, *values, *user)) - {"/"}
 
 
 def lacks(missing: MissingSecret) -> TryLater:

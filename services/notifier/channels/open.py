@@ -21,6 +21,7 @@ from services.notifier.channels.console import ConsoleChannel
 from services.notifier.channels.email import EmailChannel
 from services.notifier.channels.port import ATTEMPT_TIMEOUT, Channel
 from services.notifier.channels.slack import SlackChannel
+from services.notifier.channels.webhook import WebhookChannel
 from services.runtime.netguard import NOTHING_PRIVATE, Networks
 
 
@@ -51,7 +52,9 @@ def open_channel(
             return SlackChannel(spec, env, around.timeout, around.allowed, around.links)
         case EmailSpec():
             return EmailChannel(spec, env, around.timeout, around.tls, around.links)
-        case WebhookSpec() | AppriseSpec():
+        case WebhookSpec():
+            return WebhookChannel(spec, env, around.timeout, around.allowed, around.links)
+        case AppriseSpec():
             raise NotImplementedError
         case _:
             assert_never(spec)

@@ -8,8 +8,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 from contextlib import nullcontext
-from datetime import datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +20,7 @@ from slack_sdk.webhook.webhook_response import WebhookResponse
 from schemas.folder import SlackSpec
 from services.notifier.actions.signed import NO_LINKS, Links
 from services.notifier.channels.detail import detail, lacks
+from services.notifier.channels.pauses import retry_after
 from services.notifier.channels.port import ATTEMPT_TIMEOUT, NOTHING_BEFORE, Before
 from services.notifier.links import host_of
 from services.notifier.message import AnyMessage
@@ -30,9 +30,6 @@ from services.runtime.netguard import NOTHING_PRIVATE, Networks, guarded_sockets
 from services.runtime.secrets import MissingSecret, resolve
 
 log = structlog.get_logger()
-
-LONGEST_PAUSE = timedelta(hours=1)
-"""A longer Retry-After is not believed: the next 429 would say it again."""
 
 # Slack answers 403 when an administrator forbids the webhook, 404 when somebody deletes
 # it or its channel, 410 when the channel is archived (api.slack.com/changelog,
@@ -138,20 +135,6 @@ def outcome_of(response: WebhookResponse, url: str, now: datetime) -> Outcome:
         return GaveUp(Reason.INVALID_MESSAGE, told)
     # 5xx, and a 200 that is not Slack's: a portal or a proxy on the way.
     return TryLater(Reason.SERVER_ERROR, after, told)
-
-
-def retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """The pause that a Retry-After header asks for, in seconds or as a date (RFC 9110)."""
-    if value is None:
-        return None
-    try:
-        if value.strip().isdecimal():
-            pause = timedelta(seconds=min(int(value), 86_400))
-        else:
-            pause = parsedate_to_datetime(value) - now
-    except (ValueError, TypeError):  # no date, or one without a zone
-        return None
-    return max(timedelta(0), min(pause, LONGEST_PAUSE))
 
 
 def _secrets_in(url: str) -> tuple[str, ...]:

@@ -1,9 +1,10 @@
-"""How a message looks on a terminal, in Slack and as a mail. PURE."""
+"""How a message looks on a terminal, in Slack, as a mail and to a program. PURE."""
 
 from services.notifier.render.console import render_console
 from services.notifier.render.email import RenderedEmail, render_email
 from services.notifier.render.offers import NO_OFFERS, Offers, offers_for
 from services.notifier.render.slack import render_slack
+from services.notifier.render.webhook import render_webhook
 
 __all__ = [
     "NO_OFFERS",
@@ -13,4 +14,5 @@ __all__ = [
     "render_console",
     "render_email",
     "render_slack",
+    "render_webhook",
 ]

@@ -14,6 +14,7 @@ from services.notifier.message import (
     AlertMessage,
     MatchedRule,
     NoticeMessage,
+    OtherReport,
     SummaryMessage,
 )
 
@@ -21,6 +22,7 @@ from services.notifier.message import (
 _LONGEST_SHOWN = LONGEST_SENTENCE + 100
 _LONGEST_LINE = 400
 _MOST_LINES = 10
+_MOST_OTHERS = 100
 
 
 def cleaned(message: AlertMessage) -> AlertMessage:
@@ -33,6 +35,8 @@ def cleaned(message: AlertMessage) -> AlertMessage:
             "url": safe_link(message.url),
             "rules": tuple(map(_rule, message.rules)),
             "excerpts": tuple(map(_excerpt, message.excerpts[:MOST_EXCERPTS])),
+            "others": tuple(map(_other, message.others[:_MOST_OTHERS])),
+            "others_left_out": message.others_left_out + len(message.others[_MOST_OTHERS:]),
         }
     )
 
@@ -63,6 +67,16 @@ def cleaned_summary(message: SummaryMessage) -> SummaryMessage:
 
 def _rule(rule: MatchedRule) -> MatchedRule:
     return rule.model_copy(update={"name": clean.line(rule.name, LONGEST_NAME) or rule.rule_id})
+
+
+def _other(other: OtherReport) -> OtherReport:
+    return other.model_copy(
+        update={
+            "source": clean.line(other.source, LONGEST_NAME) or "(a feed without a name)",
+            "host": clean.line(other.host or "", LONGEST_NAME) or None,
+            "url": safe_link(other.url),
+        }
+    )
 
 
 def _excerpt(excerpt: Excerpt) -> Excerpt:
