@@ -16,8 +16,6 @@ from schemas.message import Message, UtcDatetime
 from schemas.notice import NoticeKind
 from schemas.rule import Severity
 
-VERSION = 1
-
 
 class HookRule(Message):
     """A rule that the article met."""
@@ -142,7 +140,7 @@ class WebhookAlert(Message):
     """An alert; as `story.updated`, one that was told, with more outlets that report the story."""
 
     type: Literal["alert", "story.updated"]
-    version: Literal[1] = VERSION
+    version: Literal[1] = 1
     timestamp: UtcDatetime
     data: HookAlert
 
@@ -151,7 +149,7 @@ class WebhookSummary(Message):
     """Several alerts at once."""
 
     type: Literal["summary"] = "summary"
-    version: Literal[1] = VERSION
+    version: Literal[1] = 1
     timestamp: UtcDatetime
     data: HookSummary
 
@@ -160,7 +158,7 @@ class WebhookNotice(Message):
     """A notice to the operator."""
 
     type: Literal["notice"] = "notice"
-    version: Literal[1] = VERSION
+    version: Literal[1] = 1
     timestamp: UtcDatetime
     data: HookNotice
 

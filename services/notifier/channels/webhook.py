@@ -88,7 +88,8 @@ class WebhookChannel:
             async with asyncio.timeout(self._timeout):
                 return await self._post(target, body, headers, now)
         except TimeoutError:
-            return TryLater(Reason.TIMED_OUT, None, f"no answer within {self._timeout:g} s")
+            told = f"no answer within {self._timeout:g} s"
+            return TryLater(Reason.TIMED_OUT, None, told, uncertain=True)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -129,7 +130,9 @@ class WebhookChannel:
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
             return _cannot_send("the url is not one that can be posted to")
         except (aiohttp.ClientError, OSError) as error:
-            return TryLater(Reason.UNREACHABLE, None, detail(str(error), target.secrets))
+            lost = not isinstance(error, aiohttp.ClientConnectorError)
+            told = detail(str(error), target.secrets)
+            return TryLater(Reason.UNREACHABLE, None, told, uncertain=lost)
 
     async def _exchange(
         self,
@@ -145,7 +148,7 @@ class WebhookChannel:
         ) as response:
             said = await response.content.read(LONGEST_ANSWER)
             after = response.headers.get("Retry-After")
-            told = f"{response.status} {said.decode(errors='replace')}"
+            told = f"the receiver answered {response.status} {said.decode(errors='replace')}"
             return outcome_of(response.status, detail(told, target.secrets), after, now)
 
     def _opened(self) -> aiohttp.ClientSession:
@@ -176,9 +179,8 @@ def event_id(message: AnyMessage) -> str:
     return f"{message.delivery_id}.{digest.hexdigest()[:12]}"
 
 
-def outcome_of(status: int, said: str, after: str | None, now: datetime) -> Outcome:
-    """What an answer means; `said` is fit for an operator, `after` its Retry-After. PURE."""
-    told = f"the receiver answered {said}"
+def outcome_of(status: int, told: str, after: str | None, now: datetime) -> Outcome:
+    """What an answer means; `told` is fit for an operator, `after` its Retry-After. PURE."""
     if 200 <= status < 300:
         return Delivered(str(status))
     if 300 <= status < 400:
@@ -187,7 +189,7 @@ def outcome_of(status: int, said: str, after: str | None, now: datetime) -> Outc
         return _cannot_send(told)
     if status == _TOO_LARGE:
         return GaveUp(Reason.INVALID_MESSAGE, told)
-    return TryLater(_reason(status), retry_after(after, now), told)
+    return TryLater(_reason(status), retry_after(after, now), told, uncertain=status >= 500)
 
 
 def _reason(status: int) -> Reason:
