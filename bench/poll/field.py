@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from schemas.folder import FeedSpec
 from services.poller import memory as remembered
 from services.poller.fetch import Validators
+from services.poller.health.vitals import Vitals
 from services.poller.schedule import Health, Rhythm
 from services.store import feeds, written
 from services.store.database import Database
@@ -120,5 +121,8 @@ def _state(spec: FeedSpec, is_new: bool, now: datetime) -> FeedState:
         interval=timedelta(minutes=15),
         rhythm=Rhythm(timedelta(minutes=40), now - timedelta(hours=3)),
         watched_since=now - timedelta(days=30),
+        vitals=Vitals(
+            answering_since=now - timedelta(days=30), last_new_at=now - timedelta(hours=3)
+        ),
     )
     return remembered.to_state(memory, now)
