@@ -5,7 +5,7 @@ polls at the same time; whether a feed may be polled at all is asked of the call
 counted in feeds that were looked at: however many there are, none is looked at that is not
 due, and never many in one go.
 
-A feed that is not being polled is a string of bytes here (see `packing`): a hundred thousand
+A feed that is not being polled is little more than a string of bytes here (see `packing`): a hundred thousand
 fit into a small machine.
 """
 
@@ -19,7 +19,7 @@ from functools import lru_cache
 from schemas.folder import FeedSpec
 from services.poller.addresses import host_of
 from services.poller.memory import Memory, feed_state, replace_due
-from services.poller.packing import Spec, pack, spec_of, unpack
+from services.poller.packing import Packed, Spec, pack, repack, spec_of, unpack
 
 LOOKS_AT_ONCE = 200
 
@@ -39,7 +39,7 @@ class Turn:
     memory: Memory
     host: str
     spec: Spec
-    packed: bytes
+    packed: Packed
 
 
 @dataclass(slots=True)
@@ -56,7 +56,7 @@ class Agenda:
     def __init__(self, polls_per_host: int, state_of: StateOf = feed_state) -> None:
         self._polls_per_host = polls_per_host
         self._state_of = state_of
-        self._packed: dict[str, bytes] = {}
+        self._packed: dict[str, Packed] = {}
         self._due: list[tuple[float, str]] = []
         self._turns: dict[str, Turn] = {}
         self._hosts: dict[str, _Host] = {}
@@ -149,9 +149,8 @@ class Agenda:
         if after is None or memory.url != after.url:
             self._expect(memory)
             return
-        self.states[self._state_of(memory)] -= 1
-        self.states[self._state_of(after)] += 1
-        self._packed[feed_id] = pack(spec, after)
+        self._recount(memory, after)
+        self._packed[feed_id] = repack(spec, packed, memory, after)
         self._expect(after)
 
     def _turn(self, entry: tuple[float, str], now: datetime, goes_on_at: GoesOnAt) -> Turn | None:
@@ -197,6 +196,12 @@ class Agenda:
     def _expect(self, memory: Memory) -> None:
         if memory.next_due_at is not None:
             heapq.heappush(self._due, (memory.next_due_at.timestamp(), memory.feed_id))
+
+    def _recount(self, before: Memory, after: Memory) -> None:
+        old, new = self._state_of(before), self._state_of(after)
+        if old != new:
+            self.states[old] -= 1
+            self.states[new] += 1
 
     def _uncount(self, feed_id: str) -> None:
         if (before := self.memory(feed_id)) is not None:

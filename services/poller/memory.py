@@ -227,9 +227,14 @@ def to_state(memory: Memory, now: datetime) -> FeedState:
     )
 
 
+def is_lasting_same(before: Memory, after: Memory) -> bool:
+    """Whether nothing differs but the times that every poll changes."""
+    return bool(_LASTING(before) == _LASTING(after))
+
+
 def polled_again(before: Memory, after: Memory) -> bool:
     """Whether a poll has changed nothing but the times that every poll changes."""
-    return after.next_due_at is not None and bool(_LASTING(before) == _LASTING(after))
+    return after.next_due_at is not None and is_lasting_same(before, after)
 
 
 def to_again(memory: Memory) -> Again:
@@ -242,10 +247,12 @@ def to_again(memory: Memory) -> Again:
     return Again(memory.feed_id, memory.next_due_at, changed)
 
 
-_OF_EVERY_POLL = ("next_due_at", "last_success_at", "interval")
+OF_EVERY_POLL = ("next_due_at", "last_success_at", "interval")
+"""The times that every good poll changes, in the order of the fields."""
+
 _FIELDS = tuple(field.name for field in fields(Memory))
 _VALUES = attrgetter(*_FIELDS)
-_LASTING = attrgetter(*(name for name in _FIELDS if name not in _OF_EVERY_POLL))
+_LASTING = attrgetter(*(name for name in _FIELDS if name not in OF_EVERY_POLL))
 _OF_HEALTH = tuple(field.name for field in fields(Health))
 
 

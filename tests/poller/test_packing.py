@@ -1,8 +1,11 @@
 """A packed feed: nothing of its memory is lost, and it is small."""
 
-from dataclasses import fields
+import sys
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+
+import pytest
 
 from services.poller.fetch import Validators
 from services.poller.health.gaps import Gaps
@@ -10,7 +13,7 @@ from services.poller.health.texts import Texts
 from services.poller.health.vitals import Vitals
 from services.poller.memory import Memory, new_memory
 from services.poller.moving import Redirects
-from services.poller.packing import pack, spec_of, unpack
+from services.poller.packing import pack, repack, spec_of, unpack
 from services.poller.schedule import Health, Rhythm
 
 NOW = datetime(2026, 3, 1, 12, 30, 1, 234_567, tzinfo=UTC)
@@ -58,5 +61,20 @@ def test_the_specification_can_be_had_alone() -> None:
     assert spec_of(pack(SPEC, FULL)) == SPEC
 
 
-def test_a_feed_at_rest_takes_less_than_600_bytes() -> None:
-    assert len(pack(SPEC, FULL)) < 600
+def test_a_feed_at_rest_takes_less_than_700_bytes() -> None:
+    lasting, times = pack(SPEC, FULL)
+    assert len(lasting) + sum(map(sys.getsizeof, (times, *times))) < 700
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(Memory)])
+def test_what_a_poll_changed_is_packed_whatever_it_is(name: str) -> None:
+    plain = new_memory("harbour", URL, NOW, timedelta())
+    after = replace(plain, **{name: getattr(FULL, name)})
+    assert unpack(repack(SPEC, pack(SPEC, plain), plain, after)) == (SPEC, after)
+
+
+def test_a_poll_that_changed_its_times_alone_packs_nothing() -> None:
+    lasting, times = pack(SPEC, FULL)
+    after = replace(FULL, next_due_at=None, last_success_at=NOW + timedelta(1), interval=None)
+    again = repack(SPEC, (lasting, times), FULL, after)
+    assert again[0] is lasting and unpack(again) == (SPEC, after)
