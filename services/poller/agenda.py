@@ -5,8 +5,8 @@ polls at the same time; whether a feed may be polled at all is asked of the call
 counted in feeds that were looked at: however many there are, none is looked at that is not
 due, and never many in one go.
 
-A feed that is not being polled is little more than a string of bytes here (see `packing`): a hundred thousand
-fit into a small machine.
+A feed that is not being polled is little more than a string of bytes here (see `packing`):
+a hundred thousand fit into a small machine.
 """
 
 import heapq

@@ -5,7 +5,6 @@ does. When to fetch, what the document means and which addresses may be opened a
 business of `schedule`, `parse` and the session (see `session`).
 """
 
-import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -16,11 +15,13 @@ from enum import StrEnum
 from functools import cache
 
 import aiohttp
+from aiohttp import hdrs
+from multidict import CIMultiDict
 from yarl import URL
 
 from services.poller.addresses import NotFetchable, is_encodable, redirect_target, web_address
 from services.poller.credentials import OPEN, Access, origin_of
-from services.poller.session import stop_while_queued
+from services.poller.deadline import Deadline
 from services.poller.text import clean
 from services.runtime.netguard import (
     NOTHING_PRIVATE,
@@ -167,8 +168,7 @@ async def fetch(
     `limits.total`. `now` is what a Retry-After date is measured from.
     """
     try:
-        async with asyncio.timeout(limits.total.total_seconds()) as timeout:
-            stop_while_queued(timeout)
+        async with Deadline(limits.total.total_seconds()):
             request = _Request(session, limits, validators, access, now)
             return _shown(await _follow(request, url))
     except TimeoutError:
@@ -245,16 +245,9 @@ _Response = AbstractAsyncContextManager[aiohttp.ClientResponse]
 
 def _get(request: _Request, url: URL) -> _Response:
     access = request.access
-    sent = {**access.headers_for(url)}
-    if "accept" not in map(str.lower, sent):
-        sent["Accept"] = request.limits.accept
-    if request.validators.etag is not None:
-        sent["If-None-Match"] = request.validators.etag
-    if request.validators.last_modified is not None:
-        sent["If-Modified-Since"] = request.validators.last_modified
     asked = request.session.get(
         access.keyed(url),
-        headers=sent,
+        headers=_sent(request, url),
         timeout=_timeout(request.limits.connect),
         allow_redirects=False,
         proxy=access.proxy,
@@ -262,6 +255,16 @@ def _get(request: _Request, url: URL) -> _Response:
     if access.proxy is None:
         return asked
     return _through_a_proxy(asked)
+
+
+def _sent(request: _Request, url: URL) -> CIMultiDict[str]:
+    sent = CIMultiDict({hdrs.ACCEPT: request.limits.accept})
+    sent.update(request.access.headers_for(url))
+    if request.validators.etag is not None:
+        sent[hdrs.IF_NONE_MATCH] = request.validators.etag
+    if request.validators.last_modified is not None:
+        sent[hdrs.IF_MODIFIED_SINCE] = request.validators.last_modified
+    return sent
 
 
 @asynccontextmanager
@@ -332,14 +335,14 @@ class _Headers:
             last_modified=self._text("Last-Modified"),
             content_type=self._text("Content-Type"),
             retry_after=self._text("Retry-After"),
-            cache_control=self._text("Cache-Control"),
-            age=self._text("Age"),
+            cache_control=self._text(hdrs.CACHE_CONTROL),
+            age=self._text(hdrs.AGE),
             links=tuple(value for value in links if self._is_usable(value)),
         )
 
     def freshness(self) -> ReplyHeaders:
         """What "not modified" tells that is not known: nearly every answer is one."""
-        return ReplyHeaders(cache_control=self._text("Cache-Control"), age=self._text("Age"))
+        return ReplyHeaders(cache_control=self._text(hdrs.CACHE_CONTROL), age=self._text(hdrs.AGE))
 
     def _text(self, name: str) -> str | None:
         value = self.response.headers.get(name)

@@ -109,9 +109,11 @@ def at_address(memory: Memory, url: str, now: datetime) -> Memory:
 def answered(memory: Memory, now: datetime, **also: Any) -> Memory:
     """The memory after a good poll, with what `also` changes."""
     well = vitals.after_answer(memory.vitals, memory.last_success_at, memory.interval, now)
-    changes = {"last_success_at": now, "last_error": None, "vitals": well, **also}
-    # What `replace` does in a third of the time: this is nearly every poll's end.
-    return Memory(**dict(zip(_FIELDS, _VALUES(memory), strict=True)) | changes)
+    # What `replace` does in a fifth of the time: this is nearly every poll's end.
+    values = list(_VALUES(memory))
+    for name, value in {"last_success_at": now, "last_error": None, "vitals": well, **also}.items():
+        values[_PLACES[name]] = value
+    return Memory(*values)
 
 
 def refused(memory: Memory, why: str, now: datetime, **also: Any) -> Memory:
@@ -251,6 +253,7 @@ OF_EVERY_POLL = ("next_due_at", "last_success_at", "interval")
 """The times that every good poll changes, in the order of the fields."""
 
 _FIELDS = tuple(field.name for field in fields(Memory))
+_PLACES = {name: place for place, name in enumerate(_FIELDS)}
 _VALUES = attrgetter(*_FIELDS)
 _LASTING = attrgetter(*(name for name in _FIELDS if name not in OF_EVERY_POLL))
 _OF_HEALTH = tuple(field.name for field in fields(Health))

@@ -9,7 +9,7 @@ import marshal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cache, partial
+from functools import partial
 from operator import attrgetter
 from types import NoneType
 from typing import Any, cast, get_args, get_type_hints
@@ -25,7 +25,7 @@ Packed = tuple[bytes, tuple[Any, ...]]
 
 def pack(spec: Spec, memory: Memory) -> Packed:
     """A feed's specification and memory. A text that both hold is kept once."""
-    values = _plain(memory)
+    values = _MEMORY.plain(memory)
     for place in _CHANGING:
         values[place] = None
     return marshal.dumps((dict(spec), values)), _changing(memory)
@@ -43,7 +43,8 @@ def unpack(packed: Packed) -> tuple[Spec, Memory]:
     spec, values = marshal.loads(packed[0])
     for place, value in zip(_CHANGING, packed[1], strict=True):
         values[place] = value
-    return spec, _record(Memory, values)
+    memory: Memory = _MEMORY.record(values)
+    return spec, memory
 
 
 def spec_of(packed: Packed) -> Spec:
@@ -62,43 +63,40 @@ class _Form:
     Fields that are plain have no way: there are many more of them.
     """
 
+    kind: Any
     values: _Way
     there: tuple[tuple[int, _Way], ...]
     back: tuple[tuple[int, _Way], ...]
 
+    def plain(self, record: Any) -> list[Any]:
+        values = list(self.values(record))
+        for place, to_plain in self.there:
+            if values[place] is not None:
+                values[place] = to_plain(values[place])
+        return values
 
-def _plain(record: Any) -> list[Any]:
-    kind: Any = type(record)
-    form = _form(kind)
-    values = list(form.values(record))
-    for place, to_plain in form.there:
-        if values[place] is not None:
-            values[place] = to_plain(values[place])
-    return values
-
-
-def _record(kind: Any, values: list[Any]) -> Any:
-    for place, from_plain in _form(kind).back:
-        if values[place] is not None:
-            values[place] = from_plain(values[place])
-    return kind(*values)
+    def record(self, values: list[Any]) -> Any:
+        for place, from_plain in self.back:
+            if values[place] is not None:
+                values[place] = from_plain(values[place])
+        return self.kind(*values)
 
 
 _TIMES: Mapping[Any, tuple[_Way, _Way]] = {
     # A microsecond survives as a float until the year 2255.
     datetime: (datetime.timestamp, partial(datetime.fromtimestamp, tz=UTC)),
-    timedelta: (timedelta.total_seconds, lambda seconds: timedelta(seconds=seconds)),
+    timedelta: (timedelta.total_seconds, partial(timedelta, 0)),
     date: (date.toordinal, date.fromordinal),
 }
 _DEFAULT = 0
 
 
-@cache
 def _form(kind: Any) -> _Form:
     names = [field.name for field in fields(kind)]
     hints = get_type_hints(kind)
     ways = [(place, _ways(hints[name])) for place, name in enumerate(names)]
     return _Form(
+        kind,
         attrgetter(*names),
         tuple((place, way[0]) for place, way in ways if way),
         tuple((place, way[1]) for place, way in ways if way),
@@ -110,13 +108,14 @@ def _ways(hint: Any) -> tuple[_Way, _Way] | None:
     (kind,) = [k for k in get_args(hint) or (hint,) if k is not NoneType]
     if not is_dataclass(kind):
         return _TIMES.get(kind)
-    default = cast(Any, kind)()  # most feeds are well and stay where they are
+    default, form = cast(Any, kind)(), _form(kind)  # most feeds are well and stay where they are
     return (
-        lambda record: _DEFAULT if record is default or record == default else _plain(record),
-        lambda plain: default if plain == _DEFAULT else _record(kind, plain),
+        lambda record: _DEFAULT if record is default or record == default else form.plain(record),
+        lambda plain: form.record(plain) if plain else default,
     )
 
 
+_MEMORY = _form(Memory)
 _CHANGING = tuple(
     place for place, field in enumerate(fields(Memory)) if field.name in OF_EVERY_POLL
 )

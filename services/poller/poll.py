@@ -90,9 +90,9 @@ class FeedPoller:
         if isinstance(access, MissingSecret):
             return FetchFailed(FetchReason.BAD_CREDENTIALS, access.problem)
         session, limits = self._around.session, self._policy.limits
-        # One that became private after it moved is asked where its secret belongs.
-        address = memory.address if may_move(feed) else memory.url
-        return await fetch(session, address, now, limits, memory.to_send(now), access)
+        return await fetch(
+            session, _address(feed, memory), now, limits, memory.to_send(now), access
+        )
 
     def hastened(self, memory: Memory) -> Memory:
         """The memory of a feed that is to be polled soon."""
@@ -258,6 +258,12 @@ class FeedPoller:
             muted=len(found.muted) + len(found.reidentified),
             known=len(found.known),
         )
+
+
+def _address(feed: FeedSpec, memory: Memory) -> str:
+    # One that became private after it moved is asked where its secret belongs.
+    has_moved = memory.moved_to is not None and may_move(feed)
+    return memory.address if has_moved else memory.url
 
 
 def _hubs_shown(feed: FeedSpec, fetched: Fetched, parsed: ParsedFeed) -> Shown | None:

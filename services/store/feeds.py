@@ -141,7 +141,7 @@ async def save_again(tx: AsyncConnection, polled: Collection[Again]) -> None:
         {
             "feed_id": again.feed_id,
             "next_due_at": stored_time(again.next_due_at),
-            "health": json.dumps(again.health),
+            "health": again.health,
         }
         for again in sorted(polled, key=lambda again: again.feed_id)
     ]

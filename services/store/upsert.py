@@ -94,7 +94,7 @@ def upsert_json(tx: AsyncConnection, table: Table, names: Sequence[str], key: st
 
 
 def update_json(tx: AsyncConnection, table: Table, names: Sequence[str], key: str) -> Update:
-    """Change rows that are there, given as for `upsert_json`.
+    """Change rows that are there, given as for `upsert_json`, but JSON as it is.
 
     Of a JSON column what is given takes the place of the members of the same names.
     """
@@ -125,7 +125,8 @@ def stored_time(time: datetime | None) -> str | None:
         return None
     if time.tzinfo is None:
         raise ValueError("a time without a zone cannot be stored")
-    return time.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "microseconds")
+    utc = time if time.tzinfo is UTC else time.astimezone(UTC)
+    return utc.replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def _of_sqlite(columns: Sequence[Column[Any]]) -> Select[Any]:

@@ -215,7 +215,7 @@ def test_feeds_that_are_not_due_are_not_looked_at(
     looked = 0
     real = packing.unpack
 
-    def unpack(packed: bytes) -> Any:
+    def unpack(packed: packing.Packed) -> Any:
         nonlocal looked
         looked += 1
         return real(packed)
