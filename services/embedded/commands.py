@@ -30,7 +30,7 @@ from services.embedded.pipeline import (
 )
 from services.notifier.channels import Surroundings, open_channel
 from services.notifier.message import decode
-from services.notifier.outcome import Delivered, GaveUp, TryLater
+from services.notifier.outcome import Delivered, GaveUp, TryLater, Unwanted
 from services.notifier.sample import sample_message
 from services.runtime.clock import utc_now
 from services.runtime.dependency import DependencyUnavailableError
@@ -113,6 +113,8 @@ async def test_channel(config: Path, channel_id: str, settings: Settings) -> Sai
             return Said(OK, [f"{channel_id}: delivered ({receipt})"])
         case TryLater(reason, _, detail) | GaveUp(reason, detail):
             return Said(FAILED, (), [f"{channel_id}: not delivered: {reason.value}: {detail}"])
+        case Unwanted(detail):
+            return Said(FAILED, (), [f"{channel_id}: not sent: {detail}"])
         case _:
             assert_never(outcome)
 

@@ -18,7 +18,8 @@ def judging_starts_at_zero(metrics: Metrics) -> None:
 
 def sending_starts_at_zero(metrics: Metrics, kind: str) -> None:
     """Show every series that sending on a channel of this kind can count."""
-    metrics.deliveries.labels(kind, "delivered", "")
+    for outcome in ("delivered", "unwanted"):
+        metrics.deliveries.labels(kind, outcome, "")
     for reason in _GIVEN_UP_FOR:
         metrics.deliveries.labels(kind, "gave_up", reason.value)
     for reason in _TRIED_AGAIN_FOR:

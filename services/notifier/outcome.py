@@ -38,24 +38,38 @@ class TryLater:
 
     `detail` is for the operator: one line, free of secrets and of control characters.
     `uncertain`: the message may have arrived all the same, such as where the connection was
-    lost after all of it was sent.
+    lost after all of it was sent. `progress` is what a channel with several recipients has
+    accomplished, in its own words; the next attempt gets them back. None: nothing beyond what
+    was known.
     """
 
     reason: Reason
     after: timedelta | None
     detail: str
     uncertain: bool = False
+    progress: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GaveUp:
-    """Not delivered, and sending this message again cannot change that."""
+    """Not delivered, and sending this message again cannot change that.
+
+    `progress` as in `TryLater`: somebody may mend what is wrong, and send it again.
+    """
 
     reason: Reason
     detail: str
+    progress: str | None = None
 
 
-Outcome = Delivered | TryLater | GaveUp
+@dataclass(frozen=True, slots=True)
+class Unwanted:
+    """Not sent: nobody is left who wants it. That is no failure."""
+
+    detail: str
+
+
+Outcome = Delivered | TryLater | GaveUp | Unwanted
 
 
 def suspends(outcome: Outcome) -> bool:
@@ -63,7 +77,7 @@ def suspends(outcome: Outcome) -> bool:
     match outcome:
         case TryLater(reason=Reason.BAD_CREDENTIALS) | GaveUp(reason=Reason.BAD_CREDENTIALS):
             return True
-        case Delivered() | TryLater() | GaveUp():
+        case Delivered() | TryLater() | GaveUp() | Unwanted():
             return False
         case _:
             assert_never(outcome)

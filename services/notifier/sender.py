@@ -25,8 +25,8 @@ from services.notifier.message import (
     SummaryMessage,
     decode,
 )
-from services.notifier.outcome import GaveUp, Outcome, Reason, TryLater
-from services.notifier.steps import Again, Done, Over, SendingPolicy, next_step
+from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLater, Unwanted
+from services.notifier.steps import Again, Done, Dropped, Over, SendingPolicy, Step, next_step
 from services.runtime.clock import Clock
 from services.runtime.dependency import DependencyUnavailableError
 from services.runtime.metrics import Metrics
@@ -163,7 +163,7 @@ class Sender:
         except MalformedMessageError as error:
             unreadable = GaveUp(Reason.INVALID_MESSAGE, str(error))
             return _Ended(row, None, unreadable, self._clock())
-        outcome = await self._try(message, Before(uncertain=row.uncertain))
+        outcome = await self._try(message, Before(row.uncertain, progress=row.progress))
         return _Ended(row, message, outcome, self._clock())
 
     async def _try(self, message: AnyMessage, before: Before) -> Outcome:
@@ -173,7 +173,8 @@ class Sender:
             async with asyncio.timeout(longest):
                 return await self._channel.send(message, self._clock(), before)
         except TimeoutError:
-            return TryLater(Reason.TIMED_OUT, None, f"no end within {longest:g} s")
+            told = f"no end within {longest:g} s"
+            return TryLater(Reason.TIMED_OUT, None, told, uncertain=True)
         except Exception as error:
             # A bug in a channel. The text of an unknown exception may hold a secret.
             log.error("a channel failed unexpectedly", channel=self._channel_id)
@@ -185,6 +186,8 @@ class Sender:
         row, now = ended.row, ended.at
         step = next_step(ended.outcome, row, self._policy, now, random.random())
         async with self._database.write() as tx:
+            if (progress := _progress_of(ended.outcome)) is not None:
+                await deliveries.record_progress(tx, row, progress)
             match step:
                 case Done(receipt):
                     await deliveries.record_delivered(tx, row.delivery_id, receipt, now)
@@ -194,12 +197,14 @@ class Sender:
                     )
                 case Over(reason, detail):
                     await deliveries.record_failed(tx, row, reason.value, detail, now)
+                case Dropped(detail):
+                    await deliveries.record_dropped(tx, row, detail, now)
                 case _:
                     assert_never(step)
         self._unrecorded = None
         self._report(step, ended)
 
-    def _report(self, step: Done | Again | Over, ended: _Ended) -> None:
+    def _report(self, step: Step, ended: _Ended) -> None:
         row, message, now = ended.row, ended.message, ended.at
         facts = {
             "channel": self._channel_id,
@@ -227,6 +232,9 @@ class Sender:
             case Over(reason, detail):
                 self._count("gave_up", reason.value)
                 log.error("delivery given up", reason=reason.value, detail=detail, **facts)
+            case Dropped(detail):
+                self._count("unwanted", "")
+                log.info("not sent", detail=detail, **_about(message), **facts)
 
     def _count(self, outcome: str, reason: str) -> None:
         self._metrics.deliveries.labels(self._kind, outcome, reason).inc()
@@ -249,6 +257,16 @@ class Sender:
         if self._suspended:
             self._suspended = False
             log.info("channel works again", channel=self._channel_id)
+
+
+def _progress_of(outcome: Outcome) -> str | None:
+    match outcome:
+        case TryLater(progress=progress) | GaveUp(progress=progress):
+            return progress
+        case Delivered() | Unwanted():
+            return None
+        case _:
+            assert_never(outcome)
 
 
 def _about(message: AnyMessage | None) -> dict[str, object]:

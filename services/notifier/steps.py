@@ -15,6 +15,7 @@ from services.notifier.outcome import (
     Outcome,
     Reason,
     TryLater,
+    Unwanted,
     suspends,
 )
 from services.runtime.backoff import delay
@@ -61,17 +62,29 @@ class Over:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """The delivery is not sent, and nobody misses it."""
+
+    detail: str
+
+
+Step = Done | Again | Over | Dropped
+
+
 def next_step(
     outcome: Outcome, leased: Leased, policy: SendingPolicy, now: datetime, jitter: float
-) -> Done | Again | Over:
+) -> Step:
     """What follows from an attempt's outcome. `jitter` lies in [0, 1)."""
-    if isinstance(outcome, Delivered):
-        return Done(outcome.receipt)
-    if suspends(outcome):
-        # The rows of a channel that cannot send wait for its mending, however long.
-        rest = now + _SUSPENDED_FOR
-        return Again(outcome.reason, outcome.detail, rest, rest)
     match outcome:
+        case Delivered(receipt):
+            return Done(receipt)
+        case Unwanted(detail):
+            return Dropped(detail)
+        case TryLater() | GaveUp() if suspends(outcome):
+            # The rows of a channel that cannot send wait for its mending, however long.
+            rest = now + _SUSPENDED_FOR
+            return Again(outcome.reason, outcome.detail, rest, rest)
         case GaveUp(reason, detail):
             return Over(reason, detail)
         case TryLater(reason, after, detail, uncertain):

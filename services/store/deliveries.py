@@ -24,7 +24,7 @@ class DeliveryState(StrEnum):
     PENDING = "pending"
     DELIVERED = "delivered"
     FAILED = "failed"  # given up; listed, counted, and can be sent again
-    DISCARDED = "discarded"  # an operator wants it not to be sent
+    DISCARDED = "discarded"  # not sent: an operator, or all who would get it, want it not
 
 
 class DeliveryKind(StrEnum):
@@ -58,7 +58,8 @@ class NewDelivery:
 class Leased:
     """A delivery that `owner` may try now; `attempts` counts the tries before.
 
-    `uncertain`: one of them may have arrived, as far as we know.
+    `uncertain`: one of them may have arrived, as far as we know. `progress`: what the last of
+    them gave back as such.
     """
 
     delivery_id: str
@@ -70,6 +71,7 @@ class Leased:
     story_id: str = ""
     subscription_id: str = ""
     kind: DeliveryKind = DeliveryKind.ALERT
+    progress: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,7 @@ async def lease(
             r.story_id,
             r.subscription_id,
             DeliveryKind(r.kind),
+            r.progress,
         )
         for r in taken
     ]
@@ -215,6 +218,22 @@ async def record_retry(
             uncertain=or_(deliveries.c.uncertain, literal(uncertain)),
         )
     )
+
+
+async def record_dropped(tx: AsyncConnection, leased: Leased, detail: str, now: datetime) -> None:
+    """Nobody wants the delivery; nothing happens if the row has passed to another owner."""
+    state = DeliveryState.DISCARDED.value
+    await tx.execute(
+        _held(leased).values(**_ENDED, state=state, finished_at=now, detail=_text(detail))
+    )
+
+
+async def record_progress(tx: AsyncConnection, leased: Leased, progress: str) -> None:
+    """What the attempt has accomplished; to be recorded before its end is.
+
+    Nothing happens if the row has passed to another owner, who may know more by now.
+    """
+    await tx.execute(_held(leased).values(progress=_text(progress)))
 
 
 async def release(tx: AsyncConnection, owner: str | None = None) -> None:

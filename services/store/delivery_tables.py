@@ -112,6 +112,7 @@ deliveries = Table(
     Column("reason", String(20), nullable=True),  # of the last attempt that failed
     Column("detail", Text, nullable=True),
     Column("receipt", Text, nullable=True),
+    Column("progress", Text, nullable=True),  # the channel's own: who has it, and who has not
     Column("finished_at", UtcDateTime, nullable=True),
     UniqueConstraint("story_id", "subscription_id", "sequence"),
     Index(None, "state", "channel_id", "next_attempt_at"),

@@ -45,6 +45,7 @@ class ScriptedChannel:
 
     answers: deque[Answer] = field(default_factory=deque)
     sent: list[str] = field(default_factory=list)
+    before: list[Before] = field(default_factory=list)
     closed: bool = False
     hangs: asyncio.Event | None = None
     """If given, an attempt ends when it is set."""
@@ -54,6 +55,7 @@ class ScriptedChannel:
         self, message: AnyMessage, now: datetime, before: Before = NOTHING_BEFORE
     ) -> Outcome:
         self.sent.append(message.delivery_id)
+        self.before.append(before)
         self.begun.set()
         if self.hangs is not None:
             await self.hangs.wait()

@@ -8,6 +8,7 @@ from services.notifier.outcome import (
     Outcome,
     Reason,
     TryLater,
+    Unwanted,
     suspends,
 )
 
@@ -20,6 +21,7 @@ from services.notifier.outcome import (
         (GaveUp(Reason.BAD_CREDENTIALS, ""), True),
         (TryLater(Reason.RATE_LIMITED, None, ""), False),
         (GaveUp(Reason.REFUSED, ""), False),
+        (Unwanted(""), False),
     ],
 )
 def test_only_bad_credentials_hold_a_channel(outcome: Outcome, held: bool) -> None:

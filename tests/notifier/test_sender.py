@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
-from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLater
-from services.notifier.steps import Again, Done, Over, next_step
+from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLater, Unwanted
+from services.notifier.steps import Again, Done, Dropped, Over, Step, next_step
 from services.store import deliveries
 from services.store.database import Database, DatabaseUnavailableError
 from services.store.deliveries import Leased
@@ -56,6 +56,7 @@ def desk(database: Database) -> SendingDesk:
         (UNREACHABLE, 3 * DAY, Over(Reason.EXPIRED, "last tried: unreachable: no route")),
         (RATE_LIMITED, 4 * DAY, Over(Reason.EXPIRED, "last tried: rate_limited: slow down")),
         (REFUSED, DAY, Over(Reason.REFUSED, "no such mailbox")),
+        (Unwanted("all have unsubscribed"), DAY, Dropped("all have unsubscribed")),
         (
             BAD_CREDENTIALS,
             30 * DAY,
@@ -68,9 +69,7 @@ def desk(database: Database) -> SendingDesk:
         ),
     ],
 )
-def test_what_follows_from_an_outcome(
-    outcome: Outcome, age: timedelta, expected: Done | Again | Over
-) -> None:
+def test_what_follows_from_an_outcome(outcome: Outcome, age: timedelta, expected: Step) -> None:
     leased = Leased("a", "me", b"", NOW - age, attempts=0)
     assert next_step(outcome, leased, POLICY, NOW, 0.5) == expected
 
@@ -135,6 +134,43 @@ async def test_a_sender_that_lives_through_an_outage_records_what_the_channel_sa
     assert await desk.send_due(sender) == ["b"]
     assert desk.channel.sent == ["a", "b"]
     assert await desk.states() == {"a": "delivered", "b": "delivered"}
+
+
+async def test_a_delivery_nobody_wants_is_discarded_and_no_failure(desk: SendingDesk) -> None:
+    await desk.queue("a")
+    desk.channel.answers.append(Unwanted("all have unsubscribed"))
+    await desk.send_due(desk.sender())
+    row = (await desk.rows())["a"]
+    assert (row.state, row.reason, row.detail) == ("discarded", None, "all have unsubscribed")
+    assert desk.counted("unwanted") == 1
+
+
+@pytest.mark.parametrize(
+    "end", [replace(UNREACHABLE, progress="1 of 2"), replace(REFUSED, progress="1 of 2")]
+)
+async def test_what_an_attempt_accomplished_is_told_to_the_next_one_of_whatever_process(
+    desk: SendingDesk, end: Outcome
+) -> None:
+    await desk.queue("a")
+    desk.channel.answers.extend([end, UNREACHABLE])
+    await desk.send_due(desk.sender())
+    async with desk.database.write() as tx:
+        await deliveries.retry_now(tx, "a", desk.clock())
+    for _ in range(2):
+        desk.clock.pass_by(hours=1)
+        await desk.send_due(desk.sender())
+    assert [before.progress for before in desk.channel.before] == [None, "1 of 2", "1 of 2"]
+
+
+async def test_an_attempt_that_may_have_arrived_makes_the_next_one_careful(
+    desk: SendingDesk,
+) -> None:
+    await desk.queue("a")
+    desk.channel.answers.extend([UNREACHABLE, replace(UNREACHABLE, uncertain=True), UNREACHABLE])
+    for _ in range(4):
+        await desk.send_due(desk.sender())
+        desk.clock.pass_by(hours=1)
+    assert [b.uncertain for b in desk.channel.before] == [False, False, True, True]
 
 
 async def test_a_lease_whose_answer_was_lost_delays_nothing(desk: SendingDesk) -> None:

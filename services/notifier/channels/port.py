@@ -26,10 +26,14 @@ class Before:
 
     `uncertain`: an earlier attempt at this very message may have arrived. `thread`: the receipt
     of the first message about the story to this subscription, None where there is none.
+    `progress`: what the last attempt gave back as such, see `TryLater`. `left_out`: who has
+    unsubscribed, by address; an empty address stands for everybody.
     """
 
     uncertain: bool = False
     thread: str | None = None
+    progress: str | None = None
+    left_out: frozenset[str] = frozenset()
 
 
 NOTHING_BEFORE = Before()

@@ -19,6 +19,7 @@ def upgrade() -> None:
         batch_op.add_column(
             sa.Column("kind", sa.String(length=10), server_default="alert", nullable=False)
         )
+        batch_op.add_column(sa.Column("progress", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("rank", sa.Integer(), server_default="0", nullable=False))
     op.create_table(
         "told",
