@@ -9,7 +9,7 @@ import asyncio
 import random
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -30,7 +30,7 @@ from services.notifier.steps import Again, Done, Dropped, Over, SendingPolicy, S
 from services.runtime.clock import Clock
 from services.runtime.dependency import DependencyUnavailableError
 from services.runtime.metrics import Metrics
-from services.store import deliveries
+from services.store import deliveries, unsubscribed
 from services.store.database import Database
 from services.store.deliveries import Leased
 
@@ -128,7 +128,10 @@ class Sender:
             rows = await deliveries.lease(
                 tx, self._channel_id, self._owner, now, until, _ROWS_AT_ONCE
             )
-        return list(rows)
+            left = {
+                s: await unsubscribed.addresses(tx, s) for s in {r.subscription_id for r in rows}
+            }
+        return [replace(row, left_out=left[row.subscription_id]) for row in rows]
 
     async def _give_back(self) -> None:
         async with self._database.write() as tx:
@@ -163,7 +166,10 @@ class Sender:
         except MalformedMessageError as error:
             unreadable = GaveUp(Reason.INVALID_MESSAGE, str(error))
             return _Ended(row, None, unreadable, self._clock())
-        outcome = await self._try(message, Before(row.uncertain, progress=row.progress))
+        if unsubscribed.EVERYBODY in row.left_out:
+            return _Ended(row, message, Unwanted("the subscription was ended"), self._clock())
+        before = Before(row.uncertain, progress=row.progress, left_out=row.left_out)
+        outcome = await self._try(message, before)
         return _Ended(row, message, outcome, self._clock())
 
     async def _try(self, message: AnyMessage, before: Before) -> Outcome:

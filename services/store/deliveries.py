@@ -59,7 +59,7 @@ class Leased:
     """A delivery that `owner` may try now; `attempts` counts the tries before.
 
     `uncertain`: one of them may have arrived, as far as we know. `progress`: what the last of
-    them gave back as such.
+    them gave back as such. `left_out`: who has unsubscribed; for the sender to look up.
     """
 
     delivery_id: str
@@ -72,6 +72,7 @@ class Leased:
     subscription_id: str = ""
     kind: DeliveryKind = DeliveryKind.ALERT
     progress: str | None = None
+    left_out: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

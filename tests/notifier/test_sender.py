@@ -9,9 +9,10 @@ from structlog.testing import capture_logs
 
 from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLater, Unwanted
 from services.notifier.steps import Again, Done, Dropped, Over, Step, next_step
-from services.store import deliveries
+from services.store import deliveries, unsubscribed
 from services.store.database import Database, DatabaseUnavailableError
 from services.store.deliveries import Leased
+from services.store.unsubscribed import How
 from tests.notifier.alerts import NOW
 from tests.notifier.sending import POLICY, SendingDesk
 from tests.servers.faults import FaultyDatabase
@@ -171,6 +172,22 @@ async def test_an_attempt_that_may_have_arrived_makes_the_next_one_careful(
         await desk.send_due(desk.sender())
         desk.clock.pass_by(hours=1)
     assert [b.uncertain for b in desk.channel.before] == [False, False, True, True]
+
+
+async def test_who_has_unsubscribed_is_told_to_the_channel(desk: SendingDesk) -> None:
+    async with desk.database.write() as tx:
+        await unsubscribed.leave(tx, "all", "Ann@desk.example", How.PAGE, desk.clock())
+    await desk.queue("a")
+    await desk.send_due(desk.sender())
+    assert [before.left_out for before in desk.channel.before] == [{"ann@desk.example"}]
+
+
+async def test_an_ended_subscription_gets_nothing_that_still_waited(desk: SendingDesk) -> None:
+    await desk.queue("a")
+    async with desk.database.write() as tx:
+        await unsubscribed.leave(tx, "all", unsubscribed.EVERYBODY, How.PAGE, desk.clock())
+    assert await desk.send_due(desk.sender()) == []
+    assert await desk.states() == {"a": "discarded"}
 
 
 async def test_a_lease_whose_answer_was_lost_delays_nothing(desk: SendingDesk) -> None:
