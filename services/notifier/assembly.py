@@ -3,6 +3,7 @@
 from schemas.topics import MATCHES
 from services.bus.part import stage_part, watch_lag
 from services.bus.port import Bus
+from services.notifier.actions.pages import Pages
 from services.notifier.judge import Judge
 from services.notifier.spreading import Spreader
 from services.notifier.worker import SendingWorker, report_backlog
@@ -22,6 +23,7 @@ def notifier_parts(process: Process, bus: Bus, database: Database) -> dict[str, 
     async def refresh_backlog() -> None:
         await report_backlog(database, metrics, utc_now)
 
+    Pages(database, utc_now).serve(process.routes)
     process.refreshes.append(refresh_backlog)
     process.refreshes.append(watch_lag(bus, MATCHES, "notifier", metrics))
     return {

@@ -9,7 +9,9 @@ from datetime import datetime
 from typing import assert_never
 
 from schemas.article import Article
+from services.notifier import clean
 from services.notifier.links import host_of
+from services.notifier.message import LONGEST_NAME
 from services.store.silences import Silence, SilenceKind
 
 
@@ -25,7 +27,9 @@ class Subject:
 
 def subject_of(article: Article, story_id: str) -> Subject:
     """What silences may be about in this report of a story."""
-    return Subject(story_id, article.feed_id, article.source, host_of(article.url))
+    # As messages call it: that is what their readers silence.
+    source = clean.line(article.source, LONGEST_NAME) or article.feed_id
+    return Subject(story_id, article.feed_id, source, host_of(article.url))
 
 
 def silence_over(

@@ -18,3 +18,9 @@ async def own_key(tx: AsyncConnection, purpose: str) -> bytes:
     await tx.execute(insert_into(tx, own_keys).values(row).on_conflict_do_nothing())
     found = await tx.execute(select(own_keys.c.key).where(own_keys.c.purpose == purpose))
     return bytes(found.scalar_one())
+
+
+async def kept_key(tx: AsyncConnection, purpose: str) -> bytes | None:
+    """The key for a purpose; None where none has been made."""
+    key: bytes | None = await tx.scalar(select(own_keys.c.key).where(own_keys.c.purpose == purpose))
+    return None if key is None else bytes(key)

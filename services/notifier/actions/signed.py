@@ -67,9 +67,8 @@ def token_of(grant: Grant, key: bytes) -> str:
 
 def grant_of(token: str, act: Act, key: bytes) -> Grant | None:
     """What a token grants; None if nothing: it is not ours, damaged, or for another act."""
-    try:
-        whole = urlsafe_b64decode(token[:_LONGEST].encode() + b"=" * (-len(token) % 4))
-    except ValueError:
+    whole = _raw(token)
+    if whole is None:
         return None
     signature, said = whole[:_SIGNATURE_BYTES], whole[_SIGNATURE_BYTES:]
     if not hmac.compare_digest(signature, _signature(said, key)):
@@ -80,6 +79,18 @@ def grant_of(token: str, act: Act, key: bytes) -> Grant | None:
 
 def _signature(said: bytes, key: bytes) -> bytes:
     return hmac.digest(key, said, hashlib.sha256)[:_SIGNATURE_BYTES]
+
+
+def _raw(token: str) -> bytes | None:
+    """What a token stands for; None for one that is written in no way that we write."""
+    if len(token) > _LONGEST:
+        return None
+    try:
+        raw = urlsafe_b64decode(token.encode() + b"=" * (-len(token) % 4))
+    except ValueError:
+        return None
+    # Python passes over characters that do not belong, and over bits beyond the last byte.
+    return raw if _text(raw) == token else None
 
 
 def _text(raw: bytes) -> str:
