@@ -34,6 +34,7 @@ LONGEST_QUERY = 1000
 MOST_ITEMS = 50
 """A summary shows at most so many alerts and counts the others: a mail of 100 kB is cut short
 by the large mail services, and nobody reads it to its end."""
+MOST_OTHERS = 20
 
 
 class MatchedRule(Message):
@@ -52,6 +53,7 @@ class OtherReport(Message):
     host: str | None = None  # in ASCII
     url: str | None = None  # only if it may be linked
     is_copy: bool  # of the text; else it was written independently
+    copied_from: str | None = None  # the source whose text it copies, if known
     seen_at: UtcDatetime
 
 
@@ -77,7 +79,9 @@ class AlertMessage(Message):
     excerpts: tuple[Excerpt, ...] = ()  # the most telling first
     others: tuple[OtherReport, ...] = ()  # in the order in which they were seen
     others_left_out: int = 0  # beyond those
+    copied_from: str | None = None  # the source whose text the report copies
     update: bool = False  # it only says more of what was told: `others` has grown
+    updates: str | None = None  # the delivery of which it says more
     zone: str
     test: bool = False
 

@@ -1,4 +1,4 @@
-"""A server that speaks Slack's incoming webhook, and answers as a test wants it."""
+"""Slack as a test wants it: the server of `deploy/catchers/slack.py`, told what to answer."""
 
 import asyncio
 from collections import deque
@@ -9,56 +9,68 @@ from typing import Any
 
 from aiohttp import web
 
+from deploy.catchers.slack import Answer, Message, Slack
+
+__all__ = ["CHANNEL", "TOKEN", "WEBHOOK_PATH", "Answer", "Message", "SlackDouble", "slack_double"]
+
 WEBHOOK_PATH = "/services/T0SECRET1/B0SECRET2/abcSecretToken3xyz"
-
-
-@dataclass
-class Answer:
-    """One answer; `hangs` gives none, `breaks` drops the connection."""
-
-    status: int = 200
-    text: str = "ok"
-    headers: dict[str, str] = field(default_factory=dict)
-    hangs: bool = False
-    breaks: bool = False
+TOKEN = "xoxb-1234567890-s3cretOfTheBot"
+CHANNEL = "C0NEWSDESK"
 
 
 @dataclass
 class SlackDouble:
-    """What was posted, and what is answered: `answers` in order, then `ok`."""
+    """A workspace behind a webhook, `url`, and an API, `api_url`."""
 
     url: str = ""
-    answers: deque[Answer] = field(default_factory=deque)
-    payloads: list[dict[str, Any]] = field(default_factory=list)
-    released: asyncio.Event = field(default_factory=asyncio.Event)
+    api_url: str = ""
+    slack: Slack = field(default_factory=lambda: Slack(TOKEN, {CHANNEL: "newsdesk"}))
+
+    @property
+    def payloads(self) -> list[dict[str, Any]]:
+        """What was posted to the webhook, also what it did not take."""
+        return self.slack.called("webhook")
+
+    @property
+    def answers(self) -> deque[Answer]:
+        """What the webhook answers next, in order."""
+        return self.slack.answers["webhook"]
+
+    @property
+    def messages(self) -> list[Message]:
+        """What stands in the channels."""
+        return self.slack.messages
+
+    @property
+    def released(self) -> asyncio.Event:
+        """Ends what hangs."""
+        return self.slack.released
 
     def answer(self, status: int, text: str, **headers: str) -> None:
-        """Answer the next post so."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.answers.append(Answer(status, text, named))
+        """Answer the next post to the webhook so."""
+        self.answers.append(Answer(status, text, headers=_headers(headers)))
 
-    async def take(self, request: web.Request) -> web.Response:
-        self.payloads.append(await request.json())
-        answer = self.answers.popleft() if self.answers else Answer()
-        if answer.hangs:
-            await self.released.wait()
-        if answer.breaks and request.transport is not None:
-            request.transport.close()
-        return web.Response(status=answer.status, text=answer.text, headers=answer.headers)
+    def refuse(self, method: str, error: str, status: int = 200, **headers: str) -> None:
+        """Answer the next call of a method with an error."""
+        answer = Answer(status, error=error, headers=_headers(headers))
+        self.slack.answers[method].append(answer)
 
 
 @asynccontextmanager
 async def slack_double() -> AsyncIterator[SlackDouble]:
     """A running double on a free port."""
     double = SlackDouble()
-    app = web.Application()
-    app.router.add_post(WEBHOOK_PATH, double.take)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    runner = web.AppRunner(double.slack.app(), access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    double.url = f"http://127.0.0.1:{runner.addresses[0][1]}{WEBHOOK_PATH}"
+    base = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    double.url, double.api_url = f"{base}{WEBHOOK_PATH}", f"{base}/api/"
     try:
         yield double
     finally:
-        double.released.set()
+        double.slack.released.set()
         await runner.cleanup()
+
+
+def _headers(named: dict[str, str]) -> dict[str, str]:
+    return {name.replace("_", "-"): value for name, value in named.items()}

@@ -11,6 +11,7 @@ from services.notifier.channels.detail import detail, lacks
 from services.notifier.channels.email import EmailChannel
 from services.notifier.channels.port import Channel
 from services.notifier.channels.slack import SlackChannel
+from services.notifier.channels.slack_bot import SlackBotChannel
 from services.notifier.outcome import suspends
 from services.runtime.secrets import MissingSecret, resolve
 
@@ -56,9 +57,11 @@ def test_a_secret_that_a_server_quotes_is_blotted_out() -> None:
 
 async def test_every_kind_of_specification_opens_its_channel() -> None:
     hook = SecretRef(env="HOOK")
+    bot = {"token": hook, "channel": "newsdesk"}
     specs: dict[type[Channel], ChannelSpec] = {
         ConsoleChannel: ConsoleSpec(id="c", type="console"),
         SlackChannel: SlackSpec(id="s", type="slack", webhook_url=hook),
+        SlackBotChannel: SlackSpec(id="b", type="slack", **bot),
         EmailChannel: EmailSpec(
             id="e",
             type="email",

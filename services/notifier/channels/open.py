@@ -13,6 +13,7 @@ from schemas.folder import (
     ChannelSpec,
     ConsoleSpec,
     EmailSpec,
+    SecretRef,
     SlackSpec,
     WebhookSpec,
 )
@@ -21,6 +22,7 @@ from services.notifier.channels.console import ConsoleChannel
 from services.notifier.channels.email import EmailChannel
 from services.notifier.channels.port import ATTEMPT_TIMEOUT, Channel
 from services.notifier.channels.slack import SlackChannel
+from services.notifier.channels.slack_bot import SlackBotChannel
 from services.notifier.channels.webhook import WebhookChannel
 from services.runtime.netguard import NOTHING_PRIVATE, Networks
 
@@ -48,6 +50,8 @@ def open_channel(
     match spec:
         case ConsoleSpec():
             return ConsoleChannel(around.console or Console(file=sys.stdout), around.timeout)
+        case SlackSpec(token=SecretRef()):
+            return SlackBotChannel(spec, env, around.timeout, around.allowed, around.links)
         case SlackSpec():
             return SlackChannel(spec, env, around.timeout, around.allowed, around.links)
         case EmailSpec():

@@ -5,7 +5,6 @@ the sender. The webhook's URL is the secret: whoever has it can post.
 """
 
 import asyncio
-import logging
 from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import datetime
@@ -22,11 +21,17 @@ from services.notifier.actions.signed import NO_LINKS, Links
 from services.notifier.channels.detail import detail, lacks
 from services.notifier.channels.pauses import retry_after
 from services.notifier.channels.port import ATTEMPT_TIMEOUT, NOTHING_BEFORE, Before
+from services.notifier.channels.slack_connection import (
+    SlackConnection,
+    lost,
+    not_heard_of_in,
+    silent_logger,
+)
 from services.notifier.links import host_of
 from services.notifier.message import AnyMessage
 from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLater
 from services.notifier.render import offers_for, render_slack
-from services.runtime.netguard import NOTHING_PRIVATE, Networks, guarded_sockets, opening_a_proxy
+from services.runtime.netguard import NOTHING_PRIVATE, Networks, opening_a_proxy
 from services.runtime.secrets import MissingSecret, resolve
 
 log = structlog.get_logger()
@@ -54,9 +59,8 @@ class SlackChannel:
         self._spec = spec
         self._env = env
         self._timeout = timeout
-        self._allowed = allowed
         self._links = links
-        self._session: aiohttp.ClientSession | None = None
+        self._connection = SlackConnection(timeout, allowed)
 
     async def send(
         self, message: AnyMessage, now: datetime, before: Before = NOTHING_BEFORE
@@ -73,12 +77,11 @@ class SlackChannel:
                 payload = render_slack(message, now, offers_for(message, self._links))
                 return await self._post_or_simplify(url, payload, now)
         except TimeoutError:
-            return TryLater(Reason.TIMED_OUT, None, f"no answer within {self._timeout:g} s")
+            return not_heard_of_in(self._timeout)
 
     async def close(self) -> None:
         """Close the connections."""
-        if self._session is not None:
-            await self._session.close()
+        await self._connection.close()
 
     async def _post_or_simplify(self, url: str, payload: dict[str, Any], now: datetime) -> Outcome:
         outcome = await self._post(url, payload, now)
@@ -99,24 +102,14 @@ class SlackChannel:
         except aiohttp.InvalidURL:
             return _NO_WEBHOOK
         except (aiohttp.ClientError, OSError) as error:
-            return TryLater(Reason.UNREACHABLE, None, detail(str(error), _secrets_in(url)))
+            return lost(error, _secrets_in(url))
         except UnicodeDecodeError:
             return TryLater(Reason.SERVER_ERROR, None, "an answer that is no text; not Slack")
         return outcome_of(response, url, now)
 
     def _client(self, url: str) -> AsyncWebhookClient:
-        if self._session is None or self._session.closed:
-            timeout = aiohttp.ClientTimeout(total=self._timeout)
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(socket_factory=guarded_sockets(self._allowed)),
-                timeout=timeout,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=False,
-            )
-        # Trying again is the sender's business, hence no handlers; and the SDK logs the
-        # URL at debug level, hence a logger of its own that hands nothing on.
         return AsyncWebhookClient(
-            url, session=self._session, retry_handlers=[], logger=_silent_logger()
+            url, session=self._connection.session(), retry_handlers=[], logger=silent_logger()
         )
 
 
@@ -140,7 +133,3 @@ def outcome_of(response: WebhookResponse, url: str, now: datetime) -> Outcome:
 def _secrets_in(url: str) -> tuple[str, ...]:
     parts = urlsplit(url)
     return (url, parts.path, *(part for part in parts.path.split("/") if len(part) > 7))
-
-
-def _silent_logger() -> logging.Logger:
-    return logging.Logger("slack webhook", level=logging.CRITICAL + 1)

@@ -11,6 +11,7 @@ from services.notifier.message import (
     LONGEST_NAME,
     LONGEST_TITLE,
     MOST_ITEMS,
+    MOST_OTHERS,
     AlertMessage,
     MatchedRule,
     NoticeMessage,
@@ -22,7 +23,6 @@ from services.notifier.message import (
 _LONGEST_SHOWN = LONGEST_SENTENCE + 100
 _LONGEST_LINE = 400
 _MOST_LINES = 10
-_MOST_OTHERS = 100
 
 
 def cleaned(message: AlertMessage) -> AlertMessage:
@@ -35,8 +35,9 @@ def cleaned(message: AlertMessage) -> AlertMessage:
             "url": safe_link(message.url),
             "rules": tuple(map(_rule, message.rules)),
             "excerpts": tuple(map(_excerpt, message.excerpts[:MOST_EXCERPTS])),
-            "others": tuple(map(_other, message.others[:_MOST_OTHERS])),
-            "others_left_out": message.others_left_out + len(message.others[_MOST_OTHERS:]),
+            "copied_from": _name_or_none(message.copied_from),
+            "others": tuple(map(_other, message.others[:MOST_OTHERS])),
+            "others_left_out": message.others_left_out + len(message.others[MOST_OTHERS:]),
         }
     )
 
@@ -72,11 +73,16 @@ def _rule(rule: MatchedRule) -> MatchedRule:
 def _other(other: OtherReport) -> OtherReport:
     return other.model_copy(
         update={
-            "source": clean.line(other.source, LONGEST_NAME) or "(a feed without a name)",
-            "host": clean.line(other.host or "", LONGEST_NAME) or None,
+            "source": clean.line(other.source, LONGEST_NAME) or "another outlet",
+            "host": _name_or_none(other.host),
             "url": safe_link(other.url),
+            "copied_from": _name_or_none(other.copied_from),
         }
     )
+
+
+def _name_or_none(name: str | None) -> str | None:
+    return clean.line(name or "", LONGEST_NAME) or None
 
 
 def _excerpt(excerpt: Excerpt) -> Excerpt:

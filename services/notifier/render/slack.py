@@ -10,7 +10,7 @@ from typing import Any
 
 from services.notifier.excerpts import Excerpt
 from services.notifier.message import AlertMessage, AnyMessage, NoticeMessage, SummaryMessage
-from services.notifier.render import wording
+from services.notifier.render import others, wording
 from services.notifier.render.cleaned import cleaned, cleaned_notice, cleaned_summary
 from services.notifier.render.offers import NO_OFFERS, Offers, offers_in_words
 from services.notifier.render.slack_blocks import (
@@ -45,6 +45,14 @@ def _rendered(message: AnyMessage, now: datetime) -> dict[str, Any]:
         case AlertMessage():
             alert = cleaned(message)
             return _payload(alert, _fallback(alert), _blocks(alert, now))
+
+
+def render_slack_reply(message: AlertMessage) -> dict[str, Any]:
+    """What an update says in the thread of a message that cannot be changed any more."""
+    said = escaped(others.also_reported(cleaned(message)) or "Reported by others, too")
+    payload = _payload(message, said, [section(said)])
+    identity = {"delivery_id": f"{message.delivery_id}/others", "story_id": message.story_id}
+    return {**payload, "metadata": {**payload["metadata"], "event_payload": identity}}
 
 
 def _payload(message: AnyMessage, text: str, blocks: Iterable[Block]) -> dict[str, Any]:
