@@ -27,5 +27,10 @@ def delivery_id(story_id: str, subscription_id: str, sequence: int) -> str:
     return _name("delivery", story_id, subscription_id, str(sequence))
 
 
+def summary_key(kind: str, *about: str) -> str:
+    """What several alerts that are told together have in place of a story."""
+    return _name("summary", kind, *about)
+
+
 def _name(*parts: str) -> str:
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:32]

@@ -1,12 +1,13 @@
-"""What a message of several alerts says: which it shows, in what order, under which title. PURE.
+"""What a message of several alerts says: which of them it shows, and in what order. PURE.
 
-Leaves to `holding` which alerts come together and when, and to `render` how they look.
+Leaves to `holding` which alerts come together and when, to `occasions` how that is put, and to
+`render` how it looks.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
 from schemas.rule import Severity
 from services.notifier import clean
@@ -21,9 +22,6 @@ from services.notifier.message import (
 
 _RISING = list(Severity)
 _MOST_RULES = 5
-_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September")
-_LAST_MONTHS = ("October", "November", "December")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +56,6 @@ def compose_summary(
         raised_at=occasion.raised_at,
         zone=zone,
     )
-
-
-def counted(alerts: int) -> str:
-    """`1 alert`, `12 alerts`."""
-    return f"{alerts} alert{'' if alerts == 1 else 's'}"
-
-
-def digest_title(day: date, weekly: bool, alerts: int) -> str:
-    """`Daily digest, Saturday 28 November: 12 alerts`."""
-    often = "Weekly" if weekly else "Daily"
-    named = f"{_DAYS[day.weekday()]} {day.day} {(_MONTHS + _LAST_MONTHS)[day.month - 1]}"
-    return f"{often} digest, {named}: {counted(alerts)}"
-
-
-def quiet_title(start: str, end: str, alerts: int) -> str:
-    """`7 alerts from quiet hours, 22:00 to 07:00`."""
-    return f"{counted(alerts)} from quiet hours, {start} to {end}"
 
 
 def _rank(alert: AlertMessage) -> tuple[int, float, str]:

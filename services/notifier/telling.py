@@ -1,9 +1,11 @@
-"""Who is told of a story's new alerts: within the judge's transaction, a row for each message.
+"""Who is told of a story's new alerts, and how: within the judge's transaction, a row for each
+message, in the queue or among what is held.
 
-Who is addressed is `policy`'s decision, what a message says that of `composing`.
+Who is addressed is `policy`'s decision, what is silenced that of `silencing`, what is held that
+of `holding`, what a message says that of `composing`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,10 +15,18 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from schemas.folder import SubscriptionSpec
 from schemas.matches import ArticleMatches, RuleMatch
 from services.notifier.composing import compose
-from services.notifier.message import DeliveryIds
+from services.notifier.holding import Held, Now, Part, disposed, flood_key, hour_of, is_urgent
+from services.notifier.message import AlertMessage, DeliveryIds, SummaryMessage
 from services.notifier.names import delivery_id
+from services.notifier.occasions import flood_begins
 from services.notifier.policy import addressed
-from services.store import deliveries, judgements, written
+from services.notifier.silencing import silence_over, subject_of
+from services.notifier.summaries import compose_summary
+from services.store import deliveries, held, judgements, silences, told, written
+from services.store.deliveries import DeliveryKind, NewDelivery
+from services.store.held import NewHeld
+from services.store.silences import Silence
+from services.store.told import Told
 from services.store.written import Kind
 
 _SUBSCRIPTION = TypeAdapter(SubscriptionSpec)
@@ -31,6 +41,15 @@ class Tale:
     new: Sequence[RuleMatch]
 
 
+@dataclass(frozen=True, slots=True)
+class _Message:
+    """One message to one subscription, and what becomes of it."""
+
+    subscription: SubscriptionSpec
+    part: Part
+    content: AlertMessage
+
+
 class Telling:
     """Turns new alerts into messages; remembers the subscriptions in force."""
 
@@ -38,11 +57,21 @@ class Telling:
         self._subscriptions: tuple[int, Sequence[SubscriptionSpec]] = (0, ())
 
     async def tell(self, tx: AsyncConnection, tale: Tale, now: datetime) -> None:
-        """Write down what is to be sent to whom."""
-        told = addressed(await self._current(tx), tale.new)
-        sequences = await judgements.next_sequences(tx, tale.story_id, [s.id for s in told])
-        rows = [_delivery(tale, s, rules, sequences[s.id]) for s, rules in told.items()]
-        await deliveries.enqueue(tx, rows, now)
+        """Write down what is to be sent to whom, and what is held."""
+        audience = addressed(await self._current(tx), tale.new)
+        if not audience:
+            return
+        sequences = await judgements.next_sequences(tx, tale.story_id, [s.id for s in audience])
+        active = await silences.active(tx, now)
+        at_once = await _at_once(tx, audience, now)
+        messages: list[_Message] = []
+        for subscription, rule_ids in audience.items():
+            met = [match for match in tale.new if match.rule_id in rule_ids]
+            silenced = _silenced(active, tale, subscription, now)
+            counts = at_once.get(subscription.id, {})
+            parts = disposed(subscription, met, silenced, counts, now)
+            messages += _composed(tale, subscription, parts, sequences[subscription.id])
+        await _write(tx, messages, now)
 
     async def _current(self, tx: AsyncConnection) -> Sequence[SubscriptionSpec]:
         generation = await written.counter(tx, written.GENERATION)
@@ -53,13 +82,102 @@ class Telling:
         return self._subscriptions[1]
 
 
-def _delivery(
-    tale: Tale, subscription: SubscriptionSpec, rule_ids: Sequence[str], sequence: int
-) -> deliveries.NewDelivery:
-    story = tale.story_id
-    identity = delivery_id(story, subscription.id, sequence)
-    ids = DeliveryIds(identity, story, subscription.id, sequence)
-    content = compose(tale.message, rule_ids, ids, subscription.zone).encode()
-    return deliveries.NewDelivery(
-        identity, story, subscription.id, sequence, subscription.channel, content
+def _silenced(
+    active: Sequence[Silence], tale: Tale, subscription: SubscriptionSpec, now: datetime
+) -> Mapping[str, str]:
+    """The silence of each rule that this subscription is not to hear of."""
+    if not active:
+        return {}
+    subject = subject_of(tale.message.article, tale.story_id)
+    over = {
+        m.rule_id: silence_over(active, subject, m.rule_id, subscription.id, now) for m in tale.new
+    }
+    return {rule: silence.silence_id for rule, silence in over.items() if silence is not None}
+
+
+async def _at_once(
+    tx: AsyncConnection, audience: Mapping[SubscriptionSpec, Sequence[str]], now: datetime
+) -> Mapping[str, Mapping[str, int]]:
+    """How many alerts of each rule a subscription was told of at once this hour, if it asks."""
+    capped: dict[datetime, list[str]] = {}
+    for subscription in audience:
+        if subscription.cap is not None:
+            hour = hour_of(now, subscription.zone)
+            capped.setdefault(hour.start, []).append(subscription.id)
+    counts: dict[str, Mapping[str, int]] = {}
+    for since, subscription_ids in capped.items():  # zones of half an hour have hours of their own
+        counts.update(await told.at_once_since(tx, subscription_ids, since))
+    return counts
+
+
+def _composed(
+    tale: Tale, subscription: SubscriptionSpec, parts: Sequence[Part], sequence: int
+) -> Sequence[_Message]:
+    messages = []
+    for number, part in enumerate(parts, sequence):
+        identity = delivery_id(tale.story_id, subscription.id, number)
+        ids = DeliveryIds(identity, tale.story_id, subscription.id, number)
+        content = compose(tale.message, part.rule_ids, ids, subscription.zone)
+        messages.append(_Message(subscription, part, content))
+    return messages
+
+
+async def _write(tx: AsyncConnection, messages: Sequence[_Message], now: datetime) -> None:
+    at_once = [m for m in messages if isinstance(m.part.disposition, Now)]
+    await deliveries.enqueue(tx, [new_delivery(m.content, m.subscription) for m in at_once], now)
+    await held.hold(tx, [row for m in messages for row in _held(m)], now)
+    floods = [notice for m in messages for notice in _flood_begins(m, now)]
+    await deliveries.enqueue_missing(tx, floods, now)
+    await told.write(tx, [row for m in messages for row in _told(m)], now)
+
+
+def new_delivery(
+    content: AlertMessage | SummaryMessage, subscription: SubscriptionSpec
+) -> NewDelivery:
+    """The row of a message that the subscription is sent."""
+    alert = isinstance(content, AlertMessage)
+    return NewDelivery(
+        content.delivery_id,
+        content.story_id,
+        subscription.id,
+        content.sequence,
+        subscription.channel,
+        content.encode(),
+        DeliveryKind.ALERT if alert else DeliveryKind.SUMMARY,
     )
+
+
+def _held(message: _Message) -> Iterator[NewHeld]:
+    disposition, content = message.part.disposition, message.content
+    if isinstance(disposition, Held):
+        yield NewHeld(
+            content.delivery_id,
+            content.story_id,
+            content.subscription_id,
+            content.sequence,
+            disposition.why,
+            message.part.rule_ids,
+            content.encode(),
+            is_urgent(message.part.met),
+            disposition.flooding,
+            disposition.silence_id,
+        )
+
+
+def _flood_begins(message: _Message, now: datetime) -> Iterator[NewDelivery]:
+    """The notice that a rule is over its cap: the same for each of the hour's alerts."""
+    disposition, subscription = message.part.disposition, message.subscription
+    if isinstance(disposition, Held) and disposition.flooding is not None:
+        hour = hour_of(now, subscription.zone)
+        key = flood_key(subscription, disposition.flooding, hour)
+        rule = next(r for r in message.content.rules if r.rule_id == disposition.flooding)
+        ids = DeliveryIds(delivery_id(key, subscription.id, 1), key, subscription.id, 1)
+        occasion = flood_begins(rule.name, subscription, hour, now)
+        content = compose_summary(occasion, (), ids, subscription.zone)
+        yield new_delivery(content, subscription)
+
+
+def _told(message: _Message) -> Iterator[Told]:
+    at_once = isinstance(message.part.disposition, Now)
+    for rule_id in message.part.rule_ids:
+        yield Told(message.subscription.id, rule_id, message.content.story_id, at_once)

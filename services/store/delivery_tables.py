@@ -140,6 +140,7 @@ told = Table(
     Column("rule_id", String(80), nullable=False),
     Column("story_id", String(32), nullable=False),
     Column("told_at", UtcDateTime, nullable=False),  # when it was judged
+    Column("at_once", Boolean, nullable=False),  # not held: what counts for the cap
     PrimaryKeyConstraint("subscription_id", "rule_id", "story_id"),
     Index(None, "subscription_id", "rule_id", "told_at"),
     Index(None, "told_at"),
@@ -156,6 +157,8 @@ held = Table(
     Column("sequence", Integer, nullable=False),
     Column("why", String(10), nullable=False),  # services.store.held.Why
     Column("rule_ids", JSON, nullable=False),
+    Column("urgent", Boolean, nullable=False),  # a rule among them is
+    Column("flooding", String(80), nullable=True),  # the rule that is over its cap
     Column("silence_id", String(32), nullable=True),
     Column("message", LargeBinary, nullable=False),  # see services.notifier.message
     Column("held_at", UtcDateTime, nullable=False),

@@ -8,7 +8,13 @@ from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.bus.errors import FencedError
-from services.store.delivery_tables import alerts, consumed_offsets, deliveries, story_articles
+from services.store.delivery_tables import (
+    alerts,
+    consumed_offsets,
+    deliveries,
+    held,
+    story_articles,
+)
 from services.store.upsert import Insert, insert_into
 
 NOTHING_CONSUMED = -1
@@ -110,13 +116,19 @@ async def raise_alerts(tx: AsyncConnection, new: Sequence[Alert], now: datetime)
 async def next_sequences(
     tx: AsyncConnection, story_id: str, subscription_ids: Collection[str]
 ) -> dict[str, int]:
-    """For each subscription the number of its next message about this story, from 1."""
-    rows = await tx.execute(
-        select(deliveries.c.subscription_id, func.max(deliveries.c.sequence))
-        .where(deliveries.c.story_id == story_id)
-        .group_by(deliveries.c.subscription_id)
-    )
-    last = {subscription: int(sequence) for subscription, sequence in rows}
+    """For each subscription the number of its next message about this story, from 1.
+
+    What is held back counts: it may still become a message of its own.
+    """
+    last: dict[str, int] = {}
+    for table in (deliveries, held):
+        rows = await tx.execute(
+            select(table.c.subscription_id, func.max(table.c.sequence))
+            .where(table.c.story_id == story_id)
+            .group_by(table.c.subscription_id)
+        )
+        for subscription, sequence in rows:
+            last[subscription] = max(last.get(subscription, 0), int(sequence))
     return {s: last.get(s, 0) + 1 for s in subscription_ids}
 
 

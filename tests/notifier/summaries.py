@@ -3,12 +3,15 @@
 from datetime import timedelta
 
 from schemas.rule import Severity
+from schemas.subscriptions import Quiet
 from services.notifier.composing import compose
 from services.notifier.message import AlertMessage, DeliveryIds, SummaryKind, SummaryMessage
-from services.notifier.summaries import Occasion, compose_summary, quiet_title
+from services.notifier.occasions import quiet_title
+from services.notifier.summaries import Occasion, compose_summary
 from tests.notifier.alerts import NOW, article, ferry_alert, hit, hostile_alert, matches, rule_match
 
 IDS = DeliveryIds("0123456789abcdef", "summary-key", "desk", 1)
+NIGHT = Quiet.model_validate({"from": "22:00", "to": "07:00"})
 _HOUR = timedelta(hours=1)
 
 
@@ -31,7 +34,7 @@ def quiet_night(*alerts: AlertMessage) -> SummaryMessage:
         ferry_alert(),
         alert("Fares stay as they are", hours_ago=1),
     )
-    occasion = Occasion(SummaryKind.QUIET, quiet_title("22:00", "07:00", len(held)), NOW)
+    occasion = Occasion(SummaryKind.QUIET, quiet_title(NIGHT, len(held)), NOW)
     return compose_summary(occasion, held, IDS, "Europe/Oslo")
 
 

@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("rule_id", sa.String(length=80), nullable=False),
         sa.Column("story_id", sa.String(length=32), nullable=False),
         sa.Column("told_at", _TIME, nullable=False),
+        sa.Column("at_once", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("subscription_id", "rule_id", "story_id", name=op.f("pk_told")),
     )
     op.create_index(
@@ -43,6 +44,8 @@ def upgrade() -> None:
         sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("why", sa.String(length=10), nullable=False),
         sa.Column("rule_ids", sa.JSON(), nullable=False),
+        sa.Column("urgent", sa.Boolean(), nullable=False),
+        sa.Column("flooding", sa.String(length=80), nullable=True),
         sa.Column("silence_id", sa.String(length=32), nullable=True),
         sa.Column("message", sa.LargeBinary(), nullable=False),
         sa.Column("held_at", _TIME, nullable=False),
