@@ -43,6 +43,7 @@ async def hold(store: Database, *held_by: str | None) -> None:
             "rule_ids": ["iran"],
             "silence_id": silence_id,
             "message": b"",
+            "urgent": False,
             "held_at": NOW,
         }
         for number, silence_id in enumerate(held_by)
