@@ -28,6 +28,8 @@ from services.embedded.demo.runner import run_demo
 from services.embedded.feeds.cli import feeds
 from services.embedded.pipeline import Places, assemble
 from services.embedded.rules.cli import rules
+from services.embedded.silences.cli import silences
+from services.embedded.subscriptions.cli import subscriptions
 from services.embedded.terminal import (
     DEFAULT_STATE,
     StateOption,
@@ -62,6 +64,8 @@ app.add_typer(database, name="database")
 app.add_typer(channels, name="channels")
 app.add_typer(deliveries, name="deliveries")
 app.add_typer(dlq, name="dlq")
+app.add_typer(silences, name="silences")
+app.add_typer(subscriptions, name="subscriptions")
 
 ConfigOption = Annotated[
     Path, typer.Option("--config", help="Folder with feeds, rules, channels, subscriptions.")

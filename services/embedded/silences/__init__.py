@@ -1,0 +1,1 @@
+"""`wirewatch silences`: what nobody, or one subscription, is told of until an end."""

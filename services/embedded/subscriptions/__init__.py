@@ -1,0 +1,1 @@
+"""`wirewatch subscriptions`: who gets what, and who has unsubscribed."""
