@@ -9,7 +9,7 @@ again, and an alert only for rules that did not match before.
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -17,11 +17,6 @@ from schemas.article import Article, TextReason
 from services.poller.guards import PAGES, ShortLines, guarded, headlines, short_lines
 from services.poller.surroundings import Surroundings
 from services.store import page_lines
-
-# A host whose pages come once a week is known after three weeks; one with a hundred pages a
-# day repeats itself within the newest 600 lines, some 60 kB.
-_LINES_FOR = timedelta(days=30)
-_LINES_OF_A_HOST = 600
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +44,8 @@ async def remember_lines(
     tx: AsyncConnection, pages: Iterable[ShortLines | None], now: datetime
 ) -> None:
     """Remember the short lines of pages whose articles are on the bus."""
-    seen = [page for page in pages if page is not None]
-    for page in sorted(seen, key=lambda page: (page.host, page.page)):
-        await page_lines.remember_page(tx, page.host, page.page, page.lines, now)
-    if seen:
-        hosts = {page.host for page in seen}
-        await page_lines.forget_pages(tx, hosts, now - _LINES_FOR, _LINES_OF_A_HOST)
+    seen = {(page.host, page.page): page.lines for page in pages if page is not None}
+    await page_lines.remember_pages(tx, seen, now)
 
 
 async def _known(

@@ -9,8 +9,8 @@ published again under the same (article id, revision), which every reader drops.
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,39 +28,25 @@ from services.poller.articles import (
     wants_page,
 )
 from services.poller.credentials import access_or_open
-from services.poller.finishing import Finished, finish, remember_lines
+from services.poller.finishing import Finished, finish
 from services.poller.guards import ShortLines
-from services.poller.health.texts import NO_TEXTS, Texts, text_of, total
-from services.poller.identity import SHARED, Borne, borne_by
+from services.poller.health.texts import Texts, text_of, total
+from services.poller.identity import Borne, borne_by
 from services.poller.news import Sighted, Since, Sorted, all_aliases, sort_entries
 from services.poller.parse import ParsedFeed
 from services.poller.reidentified import set_reidentified_apart, title_of
+from services.poller.remembering import Remembering, Taken
 from services.poller.scrubbing import without_secrets
 from services.poller.surroundings import PollingPolicy, Surroundings
 from services.poller.titles import title_key
 from services.store import entry_edits, entry_titles, feeds
 from services.store.entry_edits import Edits
-from services.store.feeds import NOT_PUBLISHED, WRITTEN_WITHIN, PageRetry, SeenEntry
+from services.store.feeds import NOT_PUBLISHED, PageRetry
 
 log = structlog.get_logger()
 
-SEEN_FOR = timedelta(days=90) + WRITTEN_WITHIN  # after an entry has left the feed
 _PAGES_AT_ONCE = 8  # of one document; the session holds a host to two connections
 _PAGE_UNREAD = NoPageText(TextReason.NO_TEXT)
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A document whose news are on the bus: what is to be remembered of it.
-
-    `retries` are pages to try again, and revisions that wait for their turn.
-    """
-
-    found: Sorted
-    retries: tuple[PageRetry, ...]
-    edits: Mapping[str, Edits] = field(default_factory=dict)
-    pages: tuple[ShortLines, ...] = ()
-    texts: Texts = NO_TEXTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +62,7 @@ class Ingest:
     def __init__(self, around: Surroundings, policy: PollingPolicy) -> None:
         self._around = around
         self._policy = policy
+        self._remembering = Remembering()
 
     async def take(self, feed: FeedSpec, parsed: ParsedFeed, since: Since, now: datetime) -> Taken:
         """Publish what is new in a document; the bus has it all when this returns.
@@ -107,28 +94,10 @@ class Ingest:
         return clean
 
     async def remember(
-        self, tx: AsyncConnection, feed_id: str, taken: Taken, now: datetime
+        self, tx: AsyncConnection, taken: Mapping[str, Taken], now: datetime
     ) -> None:
-        """Remember a document that was taken."""
-        told = [s for s in taken.found.everything if not s.fresh]
-        entries = [(s.aliases, s.remembered) for s in told]
-        entries += [(s.shared, SeenEntry(SHARED, "", now)) for s in told if s.shared]
-        titles = [(title, s.remembered) for s in told if (title := title_of(s)) is not None]
-        await feeds.keep_seen(tx, feed_id, now)
-        await feeds.remember(tx, feed_id, entries, now)
-        await entry_titles.remember_titles(tx, feed_id, titles, now)
-        await remember_lines(tx, taken.pages, now)
-        await self._forget(tx, feed_id, now)
-        for article_id, made in taken.edits.items():
-            await entry_edits.save_edits(tx, feed_id, article_id, made)
-        for sighted in taken.found.news:  # a retry for an earlier revision is out of date
-            await feeds.end_retry(tx, _id(sighted))
-        for retry in taken.retries:
-            await feeds.schedule_retry(tx, retry)
-
-    async def _forget(self, tx: AsyncConnection, feed_id: str, now: datetime) -> None:
-        await feeds.forget_seen(tx, feed_id, now - SEEN_FOR)
-        await entry_edits.forget_edits(tx, feed_id, now - edits.QUIET_AFTER)
+        """Remember documents that were taken, of each feed one."""
+        await self._remembering.remember(tx, taken, now)
 
     async def publish(self, article: Article, titles: Collection[str] = frozenset()) -> Finished:
         """Finish an article and put it on the bus; `titles` are those of its document."""

@@ -26,13 +26,14 @@ from services.poller.fetch import (
     fetch,
 )
 from services.poller.health.states import state_of
-from services.poller.ingest import Ingest, Taken
+from services.poller.ingest import Ingest
 from services.poller.memory import Memory
 from services.poller.moving import may_move
 from services.poller.news import Sorted
 from services.poller.offline import Offline
 from services.poller.parse import ParsedFeed, ParseFailed
-from services.poller.records import Record, Records, Tell
+from services.poller.records import Record, Records
+from services.poller.remembering import Taken
 from services.poller.retrying import PageRetries
 from services.poller.schedule import PollOutcome
 from services.poller.surroundings import PollingPolicy, Surroundings
@@ -52,7 +53,7 @@ class FeedPoller:
         self._around = around
         self._policy = policy
         self._ingest = Ingest(around, policy)
-        self.records = Records(around.database, around.clock)
+        self.records = Records(around.database, around.clock, self._ingest.remember)
         # Bound once: nearly every poll ends so, and nearly nobody listens.
         self._debug = log.bind().debug
         self._retries = PageRetries(around, policy, self._ingest)
@@ -123,7 +124,8 @@ class FeedPoller:
         after = self._redirected(feed, after, fetched)
         news = len(taken.found.news) if memory.first_fetched_at is not None else 0
         read = ReadPoll(feed, _hubs_shown(feed, fetched, parsed), news, now)
-        await self._remember(after, taken, partial(self._around.pushing.read, poll=read))
+        told = partial(self._around.pushing.read, poll=read)
+        await self.records.at_once(Record(after, told), taken)
         self._report(feed, taken.found, now)
         return after
 
@@ -241,13 +243,6 @@ class FeedPoller:
         jitter = random.uniform(-1, 1)
         following = schedule.after(outcome, memory.health, self._policy.schedule, now, jitter)
         return {"next_due_at": following.due_at, "health": following.health}
-
-    async def _remember(self, memory: Memory, taken: Taken, tell: Tell) -> None:
-        """Record a poll together with what it brought."""
-        now = self._around.clock()
-        async with self.records.at_once(memory) as tx:
-            await self._ingest.remember(tx, memory.feed_id, taken, now)
-            await tell(tx)
 
     def _report(self, feed: FeedSpec, found: Sorted, polled_at: datetime) -> None:
         self._around.metrics.count_good_poll("new" if found.news else "unchanged", polled_at)

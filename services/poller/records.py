@@ -1,15 +1,16 @@
 """Writing down what polls have left to remember.
 
-Decides which records share a transaction. A poll that brought news has one of its own, right
-after the bus has acknowledged them. All others only move the next poll: they are written a few
-hundred at a time (bench/poll: each by itself costs ten times the poll), and a crash before
-that costs one conditional request a feed.
+Decides which records share a transaction. Those of polls that brought news are written right
+after the bus has acknowledged them, and together with others that come while the transaction
+before is under way. All others only move the next poll: they are written a few hundred at a
+time (bench/poll: each by itself costs ten times the poll), and a crash before that costs one
+conditional request a feed.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from itertools import islice
 
 import structlog
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.poller import memory as remembered
 from services.poller.memory import Memory
+from services.poller.remembering import Taken
 from services.runtime.clock import Clock
 from services.runtime.dependency import DependencyUnavailableError
 from services.store import feeds
@@ -25,9 +27,13 @@ from services.store.database import Database
 log = structlog.get_logger()
 
 AT_ONCE = 500
+NEWS_AT_ONCE = 100
 
 Tell = Callable[[AsyncConnection], Awaitable[None]]
 """Something else that is to be written in the same transaction."""
+
+Remember = Callable[[AsyncConnection, Mapping[str, Taken], datetime], Awaitable[None]]
+"""Writes down what polls brought, by feed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +54,34 @@ class Record:
         return replace(self, again=False) if whole and self.again else self
 
 
+@dataclass(frozen=True, slots=True)
+class _News:
+    """A record that somebody waits for, with what its poll brought."""
+
+    record: Record
+    taken: Taken
+    written: asyncio.Future[None]
+
+    def fail(self, error: BaseException) -> None:
+        if not self.written.done():
+            self.written.set_exception(error)
+
+    def succeed(self) -> None:
+        if not self.written.done():
+            self.written.set_result(None)
+
+
 class Records:
     """The records of one process's polls."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, remember: Remember) -> None:
         self._database = database
         self._clock = clock
+        self._remember = remember
         self._waiting: dict[str, Record] = {}
-        self._being_written: frozenset[str] = frozenset()
-        self._turn = asyncio.Lock()
+        self._news: dict[str, _News] = {}
+        self._news_writer: asyncio.Task[None] | None = None
+        self._turn = asyncio.Lock()  # or an older record of a feed could be its last
         self.count = 0
         """How many were written; it tells that the database can be written to."""
 
@@ -72,47 +97,79 @@ class Records:
         """
         self._waiting = {i: r for i, r in self._waiting.items() if unless(r.memory)}
 
-    @asynccontextmanager
-    async def at_once(self, memory: Memory) -> AsyncIterator[AsyncConnection]:
-        """Write a record now, together with what the block writes.
+    async def at_once(self, record: Record, taken: Taken) -> None:
+        """Write a record now, together with what its poll brought.
 
-        Raises DatabaseUnavailableError.
+        Those that come meanwhile share the next transaction. Raises DatabaseUnavailableError.
         """
-        feed_id = memory.feed_id
-        if feed_id in self._being_written:  # or the older record would be the last
-            async with self._turn:
-                pass
-        former = self._waiting.pop(feed_id, None)
+        feed_id = record.memory.feed_id
+        news = _News(record, taken, asyncio.get_running_loop().create_future())
+        self._news[feed_id] = news
+        if self._news_writer is None or self._news_writer.done():
+            self._news_writer = asyncio.create_task(self._write_news())
         try:
-            async with self._database.write() as tx:
-                yield tx
-                await feeds.save_states(tx, [remembered.to_state(memory, self._clock())])
-        except BaseException:
-            if former is not None:
-                self._waiting.setdefault(feed_id, former)
-            raise
-        self.count += 1
+            await news.written
+        finally:
+            if self._news.get(feed_id) is news:
+                del self._news[feed_id]
 
     async def write(self) -> None:
         """Write what waits. Raises DatabaseUnavailableError: then the rest waits on."""
-        async with self._turn:
-            for _ in range(-(-len(self._waiting) // AT_ONCE)):
+        for _ in range(-(-len(self._waiting) // AT_ONCE)):
+            async with self._turn:
                 batch = dict(islice(self._waiting.items(), AT_ONCE))
                 await self._write(batch)
                 self.count += len(batch)
 
+    async def end(self) -> None:
+        """Write nothing more; nobody waits for it."""
+        if self._news_writer is not None:
+            self._news_writer.cancel()
+            await asyncio.wait([self._news_writer])
+
+    async def _write_news(self) -> None:
+        while self._news:
+            async with self._turn:
+                batch = dict(islice(self._news.items(), NEWS_AT_ONCE))
+                for feed_id in batch:
+                    del self._news[feed_id]
+                await self._write_brought(batch)
+
+    async def _write_brought(self, batch: Mapping[str, _News]) -> None:
+        former = {i: self._waiting.pop(i) for i in batch if i in self._waiting}
+        try:
+            await self._transaction([news.record for news in batch.values()], batch)
+        except BaseException as error:
+            newer = {i: r.after(former.get(i)) for i, r in self._waiting.items()}
+            self._waiting = former | newer
+            await self._failed(batch, error)
+        else:
+            self.count += len(batch)
+            for news in batch.values():
+                news.succeed()
+
+    async def _failed(self, batch: Mapping[str, _News], error: BaseException) -> None:
+        is_one_to_blame = isinstance(error, Exception) and not isinstance(
+            error, DependencyUnavailableError
+        )
+        if is_one_to_blame and len(batch) > 1:
+            for feed_id, news in batch.items():
+                await self._write_brought({feed_id: news})
+            return
+        for news in batch.values():
+            news.fail(error)
+        if not isinstance(error, Exception):
+            raise error
+
     async def _write(self, batch: dict[str, Record]) -> None:
         for feed_id in batch:
             del self._waiting[feed_id]
-        self._being_written = frozenset(batch)
         try:
             await self._store(list(batch.values()))
         except BaseException:
             newer = {i: r.after(batch.get(i)) for i, r in self._waiting.items()}
             self._waiting = batch | newer
             raise
-        finally:
-            self._being_written = frozenset()
 
     async def _store(self, records: list[Record]) -> None:
         try:
@@ -130,9 +187,13 @@ class Records:
             for record in records:  # one of them is to blame, the others are not
                 await self._store([record])
 
-    async def _transaction(self, records: list[Record]) -> None:
+    async def _transaction(
+        self, records: Sequence[Record], news: Mapping[str, _News] | None = None
+    ) -> None:
         now = self._clock()
         async with self._database.write() as tx:
+            if news:
+                await self._remember(tx, {i: one.taken for i, one in news.items()}, now)
             states = [remembered.to_state(r.memory, now) for r in records if not r.again]
             await feeds.save_states(tx, states)
             await feeds.save_again(tx, [remembered.to_again(r.memory) for r in records if r.again])

@@ -96,4 +96,4 @@ def _without_page(article: Article, page: NoPageText, now: datetime) -> Article:
 async def _count_edit(tx: AsyncConnection, retry: PageRetry, now: datetime) -> None:
     before = (await entry_edits.edits_of(tx, [retry.article_id])).get(retry.article_id)
     after = edits.published(before, now)
-    await entry_edits.save_edits(tx, retry.feed_id, retry.article_id, after)
+    await entry_edits.save_edits(tx, {retry.feed_id: {retry.article_id: after}})

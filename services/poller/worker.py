@@ -99,6 +99,7 @@ class PollingWorker:
             for task in under_way:
                 task.cancel()
             await asyncio.gather(*under_way, return_exceptions=True)
+            await self._records.end()
 
     def poll_soon(self, feed_id: str) -> None:
         """Poll a feed, if it is ours, as soon as it may be; one that fails keeps its wait."""

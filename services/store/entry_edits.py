@@ -1,6 +1,6 @@
 """Which articles were edited of late, and how often: what the next revision waits for."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,7 +8,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.tables import entry_edits
-from services.store.upsert import upsert
+from services.store.upsert import upsert_each
 
 _IN_ONE_STATEMENT = 500
 
@@ -35,19 +35,18 @@ async def edits_of(tx: AsyncConnection, article_ids: Collection[str]) -> dict[st
     return found
 
 
-async def save_edits(tx: AsyncConnection, feed_id: str, article_id: str, edits: Edits) -> None:
-    """Store the edits of an article."""
-    row = {
-        "article_id": article_id,
-        "feed_id": feed_id,
-        "edits": edits.edits,
-        "last_at": edits.last_at,
-    }
-    await tx.execute(upsert(tx, entry_edits, [row], key=["article_id"]))
+async def save_edits(tx: AsyncConnection, made: Mapping[str, Mapping[str, Edits]]) -> None:
+    """Store the edits of some feeds' articles, by feed and article."""
+    rows = [
+        {"article_id": article_id, "feed_id": feed_id, "edits": e.edits, "last_at": e.last_at}
+        for feed_id, articles in sorted(made.items())
+        for article_id, e in sorted(articles.items())
+    ]
+    if rows:
+        await tx.execute(upsert_each(tx, entry_edits, tuple(rows[0]), ("article_id",)), rows)
 
 
-async def forget_edits(tx: AsyncConnection, feed_id: str, before: datetime) -> None:
-    """Forget the edits of a feed's articles that were last edited before a time."""
-    await tx.execute(
-        delete(entry_edits).where(entry_edits.c.feed_id == feed_id, entry_edits.c.last_at < before)
-    )
+async def forget_edits(tx: AsyncConnection, feed_ids: Collection[str], before: datetime) -> None:
+    """Forget the edits of feeds' articles that were last edited before a time."""
+    old = entry_edits.c.feed_id.in_(sorted(feed_ids)) & (entry_edits.c.last_at < before)
+    await tx.execute(delete(entry_edits).where(old))

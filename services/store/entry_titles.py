@@ -30,23 +30,24 @@ class Past:
 
 
 async def remember_titles(
-    tx: AsyncConnection, feed_id: str, titles: Iterable[tuple[str, SeenEntry]], now: datetime
+    tx: AsyncConnection, shown: Mapping[str, Iterable[tuple[str, SeenEntry]]], now: datetime
 ) -> None:
-    """Remember that these articles bore these titles (`titles.title_key`), seen now."""
+    """Remember that articles of some feeds bore titles (`titles.title_key`), seen now."""
     rows = {
-        (title, article.article_id): {
+        (title, feed_id, article.article_id): {
             "title": title,
             "feed_id": feed_id,
             "article_id": article.article_id,
             "first_seen_at": article.first_seen_at,
             "last_seen_at": now,
         }
+        for feed_id, titles in shown.items()
         for title, article in titles
     }
     ordered = [rows[key] for key in sorted(rows)]  # so that two pollers cannot deadlock
     if ordered:
         key, keep = ("title", "feed_id", "article_id"), ("first_seen_at",)
-        await tx.execute(upsert_each(tx, entry_titles, ordered[0], key, keep), ordered)
+        await tx.execute(upsert_each(tx, entry_titles, tuple(ordered[0]), key, keep), ordered)
 
 
 async def past_of(

@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.tables import entry_titles, feed_states, page_retries, seen_entries
-from services.store.upsert import stored_time, update_json, upsert, upsert_each, upsert_json
+from services.store.upsert import stored_time, update_json, upsert_each, upsert_json
 
 # Both databases take a limited number of bound values.
 _IN_ONE_STATEMENT = 500
@@ -201,41 +201,49 @@ async def count_seen(tx: AsyncConnection, feed_id: str) -> int:
 
 async def remember(
     tx: AsyncConnection,
-    feed_id: str,
-    entries: Iterable[tuple[Collection[str], SeenEntry]],
+    shown: Mapping[str, Iterable[tuple[Collection[str], SeenEntry]]],
     now: datetime,
 ) -> None:
-    """Remember entries under all their aliases, as last seen now."""
+    """Remember entries of some feeds under all their aliases, as last seen now."""
     rows = {
-        _name(alias): {
+        (feed_id, name := _name(alias)): {
             "feed_id": feed_id,
-            "alias": _name(alias),
+            "alias": name,
             "article_id": entry.article_id,
             "text_hash": entry.text_hash,
             "first_seen_at": entry.first_seen_at,
             "last_seen_at": now,
             "late": entry.late,
         }
+        for feed_id, entries in shown.items()
         for aliases, entry in entries
         for alias in aliases
     }
     # Always in the same order, so that two pollers of one feed cannot deadlock.
-    ordered = [rows[name] for name in sorted(rows)]
+    ordered = [rows[key] for key in sorted(rows)]
     if ordered:
-        key, keep = ("feed_id", "alias"), ("first_seen_at",)
-        await tx.execute(upsert_each(tx, seen_entries, ordered[0], key, keep), ordered)
+        names, key, keep = tuple(ordered[0]), ("feed_id", "alias"), ("first_seen_at",)
+        await tx.execute(upsert_each(tx, seen_entries, names, key, keep), ordered)
 
 
-async def keep_seen(tx: AsyncConnection, feed_id: str, now: datetime) -> None:
-    """Count what a feed showed in its last document as seen until now, before it is forgotten.
+async def keep_seen(tx: AsyncConnection, feed_ids: Collection[str], now: datetime) -> None:
+    """Count what feeds showed in their last document as seen until now, before it is forgotten.
 
-    Called when another document was read. A feed that answers "not modified" for months
-    still shows what it showed; only what it shows no more grows old.
+    Called when other documents were read; needless where some of it was written down within a
+    day (`WRITTEN_WITHIN`). A feed that answers "not modified" for months still shows what it
+    showed; only what it shows no more grows old.
     """
-    mine = seen_entries.c.feed_id == feed_id
-    newest = await tx.scalar(select(func.max(seen_entries.c.last_seen_at)).where(mine))
-    if newest is None or now - newest <= WRITTEN_WITHIN:
+    if not feed_ids:
         return
+    last = func.max(seen_entries.c.last_seen_at)
+    shown = select(seen_entries.c.feed_id, last.label("newest")).group_by(seen_entries.c.feed_id)
+    rows = await tx.execute(shown.where(seen_entries.c.feed_id.in_(sorted(feed_ids))))
+    for row in rows.all():
+        if now - row.newest > WRITTEN_WITHIN:
+            await _keep_shown(tx, row.feed_id, row.newest, now)
+
+
+async def _keep_shown(tx: AsyncConnection, feed_id: str, newest: datetime, now: datetime) -> None:
     # Not as new as what it still shows: next time only that is kept.
     until = now - WRITTEN_WITHIN - timedelta(seconds=1)
     for table in _SHOWN:
@@ -244,10 +252,10 @@ async def keep_seen(tx: AsyncConnection, feed_id: str, now: datetime) -> None:
         await tx.execute(update(table).where(shown).values(last_seen_at=until))
 
 
-async def forget_seen(tx: AsyncConnection, feed_id: str, before: datetime) -> None:
-    """Forget a feed's identities and titles that were last seen before a time."""
+async def forget_seen(tx: AsyncConnection, feed_ids: Collection[str], before: datetime) -> None:
+    """Forget the identities and titles of feeds that were last seen before a time."""
     for table in _SHOWN:
-        old = (table.c.feed_id == feed_id) & (table.c.last_seen_at < before)
+        old = table.c.feed_id.in_(sorted(feed_ids)) & (table.c.last_seen_at < before)
         await tx.execute(delete(table).where(old))
 
 
@@ -286,13 +294,23 @@ async def due_retries(
 
 async def schedule_retry(tx: AsyncConnection, retry: PageRetry) -> None:
     """Store a retry in place of the article's earlier one."""
-    row = {name: getattr(retry, name) for name in PageRetry.__slots__}
-    await tx.execute(upsert(tx, page_retries, [row], key=["article_id"]))
+    await schedule_retries(tx, [retry])
 
 
-async def end_retry(tx: AsyncConnection, article_id: str) -> None:
-    """The page needs no further try."""
-    await tx.execute(delete(page_retries).where(page_retries.c.article_id == article_id))
+async def schedule_retries(tx: AsyncConnection, retries: Iterable[PageRetry]) -> None:
+    """The same for many, of each article one."""
+    rows = [{name: getattr(retry, name) for name in PageRetry.__slots__} for retry in retries]
+    if rows:
+        statement = upsert_each(tx, page_retries, PageRetry.__slots__, ("article_id",))
+        await tx.execute(statement, sorted(rows, key=lambda row: str(row["article_id"])))
+
+
+async def end_retries(tx: AsyncConnection, article_ids: Collection[str]) -> None:
+    """The pages of these articles need no further try."""
+    ordered = sorted(article_ids)
+    for start in range(0, len(ordered), _IN_ONE_STATEMENT):
+        some = ordered[start : start + _IN_ONE_STATEMENT]
+        await tx.execute(delete(page_retries).where(page_retries.c.article_id.in_(some)))
 
 
 async def finish_retry(tx: AsyncConnection, retry: PageRetry) -> bool:

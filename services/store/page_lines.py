@@ -1,17 +1,16 @@
 """What hosts repeat on their pages, and which lines are other articles' headlines."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.tables import entry_titles, page_lines
-from services.store.upsert import upsert
+from services.store.upsert import upsert_each
 
 # Both databases take a limited number of bound values.
 _IN_ONE_STATEMENT = 500
-_ROWS_AT_ONCE = 50
 
 
 async def on_other_pages(
@@ -45,27 +44,34 @@ async def titles_of_others(
     return frozenset(found)
 
 
-async def remember_page(
-    tx: AsyncConnection, host: str, page: str, lines: Iterable[str], now: datetime
+async def remember_pages(
+    tx: AsyncConnection, pages: Mapping[tuple[str, str], Iterable[str]], now: datetime
 ) -> None:
-    """Remember that these lines stood on a page; reading it again counts no second time."""
-    rows = [
-        {"host": host, "line": line, "page": page, "seen_at": now} for line in sorted(set(lines))
-    ]
-    for start in range(0, len(rows), _ROWS_AT_ONCE):
-        batch = rows[start : start + _ROWS_AT_ONCE]
-        await tx.execute(upsert(tx, page_lines, batch, key=["host", "line", "page"]))
+    """Remember which lines stood on pages, by host and page.
 
-
-async def forget_pages(
-    tx: AsyncConnection, hosts: Iterable[str], before: datetime, most: int
-) -> None:
-    """Forget what was seen before a time, and of these hosts all but about the `most` newest.
-
-    The old ones of all hosts go first and hosts follow in order, so that two pollers that
-    forget at once wait for each other and cannot deadlock.
+    Reading a page again counts no second time.
     """
+    rows = [
+        {"host": host, "line": line, "page": page, "seen_at": now}
+        for (host, page), lines in sorted(pages.items())
+        for line in sorted(set(lines))
+    ]
+    if rows:
+        key = ("host", "line", "page")
+        await tx.execute(upsert_each(tx, page_lines, tuple(rows[0]), key), rows)
+
+
+async def forget_old_pages(tx: AsyncConnection, before: datetime) -> None:
+    """Forget what all hosts showed that was last seen before a time."""
     await tx.execute(delete(page_lines).where(page_lines.c.seen_at < before))
+
+
+async def forget_pages(tx: AsyncConnection, hosts: Iterable[str], most: int) -> None:
+    """Forget of these hosts all but about the `most` newest lines.
+
+    Hosts follow in order, so that two pollers that forget at once wait for each other and
+    cannot deadlock.
+    """
     for host in sorted(set(hosts)):
         newest = (
             select(page_lines.c.seen_at)

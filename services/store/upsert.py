@@ -6,6 +6,7 @@ with ON CONFLICT leaves none. SQLite and PostgreSQL spell it alike, each in its 
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
@@ -37,9 +38,7 @@ Insert = postgresql.Insert | sqlite.Insert
 
 def insert_into(tx: AsyncConnection, table: Table) -> Insert:
     """An INSERT that knows ON CONFLICT, for the database that `tx` is connected to."""
-    if tx.dialect.name == "sqlite":
-        return sqlite.insert(table)
-    return postgresql.insert(table)
+    return _insert(_is_sqlite(tx), table)
 
 
 def upsert(
@@ -63,57 +62,84 @@ def upsert(
 def upsert_each(
     tx: AsyncConnection,
     table: Table,
-    names: Collection[str],
-    key: Collection[str],
-    keep: Collection[str] = (),
+    names: tuple[str, ...],
+    key: tuple[str, ...],
+    keep: tuple[str, ...] = (),
 ) -> Insert:
     """The same for rows that are given when it is executed, however many, one by one.
 
     It is prepared once and sent with all rows together.
     """
-    statement = insert_into(tx, table)
+    return _upsert_each(_is_sqlite(tx), table, names, key, keep)
+
+
+# To put a statement together takes longer than to execute it (bench/poll).
+@cache
+def _upsert_each(
+    is_sqlite: bool,
+    table: Table,
+    names: tuple[str, ...],
+    key: tuple[str, ...],
+    keep: tuple[str, ...],
+) -> Insert:
+    statement = _insert(is_sqlite, table)
     changed = {
         name: statement.excluded[name] for name in names if name not in key and name not in keep
     }
     return statement.on_conflict_do_update(index_elements=list(key), set_=changed)
 
 
-def upsert_json(tx: AsyncConnection, table: Table, names: Sequence[str], key: str) -> Insert:
+def upsert_json(tx: AsyncConnection, table: Table, names: tuple[str, ...], key: str) -> Insert:
     """The same for any number of rows, given as one JSON array of objects named `rows`.
 
     The driver hands over one value and is called once: row by row, half the time of many
     small rows goes into the driver and into waiting for Python's lock (bench/poll). Times are
     given as `stored_time` writes them, JSON as text.
     """
+    return _upsert_json(_is_sqlite(tx), table, names, key)
+
+
+@cache
+def _upsert_json(is_sqlite: bool, table: Table, names: tuple[str, ...], key: str) -> Insert:
     columns = [table.c[name] for name in names]
-    values = _of_sqlite(columns) if tx.dialect.name == "sqlite" else _of_postgresql(columns)
+    values = _of_sqlite(columns) if is_sqlite else _of_postgresql(columns)
     # SQLite would take ON for a part of a SELECT without WHERE.
-    statement = insert_into(tx, table).from_select(list(names), values.where(true()))
+    statement = _insert(is_sqlite, table).from_select(list(names), values.where(true()))
     changed = {name: statement.excluded[name] for name in names if name != key}
     return statement.on_conflict_do_update(index_elements=[key], set_=changed)
 
 
-def update_json(tx: AsyncConnection, table: Table, names: Sequence[str], key: str) -> Update:
+def update_json(tx: AsyncConnection, table: Table, names: tuple[str, ...], key: str) -> Update:
     """Change rows that are there, given as for `upsert_json`, but JSON as it is.
 
     Of a JSON column what is given takes the place of the members of the same names.
     """
+    return _update_json(_is_sqlite(tx), table, names, key)
+
+
+@cache
+def _update_json(is_sqlite: bool, table: Table, names: tuple[str, ...], key: str) -> Update:
     columns = [table.c[name] for name in names]
-    sqlite = tx.dialect.name == "sqlite"
-    values = _of_sqlite(columns) if sqlite else _of_postgresql(columns)
+    values = _of_sqlite(columns) if is_sqlite else _of_postgresql(columns)
     given = select(
         *[v.label(c.name) for v, c in zip(values.selected_columns, columns, strict=True)]
     ).subquery("given")
-    changed = {
-        c.name: _merged(c, given.c[c.name], sqlite) if isinstance(c.type, JSON) else given.c[c.name]
-        for c in columns
-        if c.name != key
-    }
+    changed = {c.name: _changed(c, given.c[c.name], is_sqlite) for c in columns if c.name != key}
     return update(table).where(table.c[key] == given.c[key]).values(changed)
 
 
-def _merged(stored: Column[Any], given: ColumnElement[Any], sqlite: bool) -> ColumnElement[Any]:
-    if sqlite:
+def _is_sqlite(tx: AsyncConnection) -> bool:
+    return tx.dialect.name == "sqlite"
+
+
+def _insert(is_sqlite: bool, table: Table) -> Insert:
+    return sqlite.insert(table) if is_sqlite else postgresql.insert(table)
+
+
+def _changed(stored: Column[Any], given: ColumnElement[Any], is_sqlite: bool) -> ColumnElement[Any]:
+    if not isinstance(stored.type, JSON):
+        return given
+    if is_sqlite:
         return func.json_patch(stored, given)
     both = cast(stored, postgresql.JSONB).op("||")(cast(given, postgresql.JSONB))
     return cast(both, postgresql.JSON)

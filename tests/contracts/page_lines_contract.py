@@ -17,9 +17,9 @@ class PageLinesContract(StoreBase):
     ) -> None:
         async with store.write() as tx:
             for page in ("p1", "p1", "p2"):
-                await page_lines.remember_page(tx, "courier.example", page, ["a", "b"], NOW)
-            await page_lines.remember_page(tx, "courier.example", "p3", ["a", "c"], NOW)
-            await page_lines.remember_page(tx, "other.example", "p4", ["b", "c"], NOW)
+                await page_lines.remember_pages(tx, {("courier.example", page): ["a", "b"]}, NOW)
+            await page_lines.remember_pages(tx, {("courier.example", "p3"): ["a", "c"]}, NOW)
+            await page_lines.remember_pages(tx, {("other.example", "p4"): ["b", "c"]}, NOW)
         async with store.read() as tx:
             for page, expected in (("p3", "ab"), ("p1", "a"), ("p9", "ab")):
                 found = await page_lines.on_other_pages(
@@ -34,9 +34,10 @@ class PageLinesContract(StoreBase):
         async with store.write() as tx:
             for number in range(10):
                 at, lines = NOW + number * MINUTE, [f"a{number}", f"b{number}"]
-                await page_lines.remember_page(tx, "busy.example", f"p{number}", lines, at)
-                await page_lines.remember_page(tx, "quiet.example", f"q{number}", lines[:1], at)
-            await page_lines.forget_pages(tx, ["busy.example"], NOW + MINUTE, 6)
+                one, two = ("busy.example", f"p{number}"), ("quiet.example", f"q{number}")
+                await page_lines.remember_pages(tx, {one: lines, two: lines[:1]}, at)
+            await page_lines.forget_old_pages(tx, NOW + MINUTE)
+            await page_lines.forget_pages(tx, ["busy.example"], 6)
         async with store.read() as tx:
             everything = [f"{kind}{number}" for kind in "ab" for number in range(10)]
             busy = await page_lines.on_other_pages(tx, "busy.example", "-", everything, 1)
@@ -52,7 +53,7 @@ class PageLinesContract(StoreBase):
                 ("world", "a3", "t3"),
             ):
                 seen = SeenEntry(article_id, "text", NOW)
-                await entry_titles.remember_titles(tx, feed, [(title, seen)], NOW)
+                await entry_titles.remember_titles(tx, {feed: [(title, seen)]}, NOW)
         async with store.read() as tx:
             wanted = [f"t{number}" for number in range(900)]
             assert await page_lines.titles_of_others(tx, wanted, "a3") == {"t1"}

@@ -289,7 +289,7 @@ class StoreContract(StoreBase):
         async with store.write() as tx:
             await feeds.save_state(tx, STATE)
             await feeds.schedule_retry(tx, PageRetry("x", "harbour", b"", 0, NOW))
-            await feeds.remember(tx, "harbour", [({"a"}, SeenEntry("x", "t", NOW))], NOW)
+            await feeds.remember(tx, {"harbour": [({"a"}, SeenEntry("x", "t", NOW))]}, NOW)
             await feeds.forget_feeds(tx, ["harbour", "unknown"])
             assert await feeds.states(tx) == {}
             assert await feeds.due_retries(tx, NOW, 9) == []
@@ -300,7 +300,7 @@ class StoreContract(StoreBase):
         long = "guid:" + "é" * 5_000
         odd = "guid:half a pair \ud800 and \x00"
         async with store.write() as tx:
-            await feeds.remember(tx, "harbour", [({"guid:1", long, odd}, entry)], NOW)
+            await feeds.remember(tx, {"harbour": [({"guid:1", long, odd}, entry)]}, NOW)
             found = await feeds.seen(tx, "harbour", {"guid:1", long, odd, "guid:2", long + "!"})
             assert found == {"guid:1": entry, long: entry, odd: entry}
             assert await feeds.seen(tx, "elsewhere", {"guid:1"}) == {}
@@ -309,8 +309,8 @@ class StoreContract(StoreBase):
     async def test_an_entry_seen_again_keeps_when_it_was_first_seen(self, store: Database) -> None:
         edited = SeenEntry("x2", "t2", NOW + MINUTE)
         async with store.write() as tx:
-            await feeds.remember(tx, "harbour", [({"a"}, SeenEntry("x1", "t1", NOW))], NOW)
-            await feeds.remember(tx, "harbour", [({"a", "b"}, edited)], NOW + MINUTE)
+            await feeds.remember(tx, {"harbour": [({"a"}, SeenEntry("x1", "t1", NOW))]}, NOW)
+            await feeds.remember(tx, {"harbour": [({"a", "b"}, edited)]}, NOW + MINUTE)
             found = await feeds.seen(tx, "harbour", {"a", "b"})
         assert found == {"a": SeenEntry("x2", "t2", NOW), "b": edited}
 
@@ -318,7 +318,7 @@ class StoreContract(StoreBase):
         names = [f"guid:{n}" for n in range(1_203)]
         entries = [({name}, SeenEntry(name, "t", NOW)) for name in names]
         async with store.write() as tx:
-            await feeds.remember(tx, "harbour", entries, NOW)
+            await feeds.remember(tx, {"harbour": entries}, NOW)
             found = await feeds.seen(tx, "harbour", {*names, "guid:new"})
         assert {alias: entry.article_id for alias, entry in found.items()} == dict(
             zip(names, names, strict=True)
@@ -327,7 +327,7 @@ class StoreContract(StoreBase):
     async def test_an_alias_that_two_entries_give_is_the_later_ones(self, store: Database) -> None:
         one, two = SeenEntry("x1", "t1", NOW), SeenEntry("x2", "t2", NOW)
         async with store.write() as tx:
-            await feeds.remember(tx, "harbour", [({"a", "b"}, one), ({"b"}, two)], NOW)
+            await feeds.remember(tx, {"harbour": [({"a", "b"}, one), ({"b"}, two)]}, NOW)
             assert await feeds.seen(tx, "harbour", {"a", "b"}) == {"a": one, "b": two}
 
     async def test_two_pollers_of_one_feed_remember_the_same_entries_without_a_clash(
@@ -338,7 +338,7 @@ class StoreContract(StoreBase):
         async def remember(database: Database, backwards: bool) -> None:
             async with database.write() as tx:
                 ordered = entries[::-1] if backwards else entries
-                await feeds.remember(tx, "harbour", ordered, NOW)
+                await feeds.remember(tx, {"harbour": ordered}, NOW)
 
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(remember(store, False), remember(other, True))
@@ -348,10 +348,10 @@ class StoreContract(StoreBase):
     async def test_only_identities_not_seen_since_are_forgotten(self, store: Database) -> None:
         entry = SeenEntry("x", "t", NOW)
         async with store.write() as tx:
-            await feeds.remember(tx, "harbour", [({"old"}, entry)], NOW)
-            await feeds.remember(tx, "harbour", [({"shown"}, entry)], NOW + MINUTE)
-            await feeds.remember(tx, "elsewhere", [({"old"}, entry)], NOW)
-            await feeds.forget_seen(tx, "harbour", NOW + MINUTE)
+            await feeds.remember(tx, {"harbour": [({"old"}, entry)]}, NOW)
+            await feeds.remember(tx, {"harbour": [({"shown"}, entry)]}, NOW + MINUTE)
+            await feeds.remember(tx, {"elsewhere": [({"old"}, entry)]}, NOW)
+            await feeds.forget_seen(tx, ["harbour"], NOW + MINUTE)
             assert set(await feeds.seen(tx, "harbour", {"old", "shown"})) == {"shown"}
             assert await feeds.seen(tx, "elsewhere", {"old"})
 
@@ -360,16 +360,16 @@ class StoreContract(StoreBase):
     ) -> None:
         entry = SeenEntry("x", "t", NOW, late=True)
         async with store.write() as tx:
-            await feeds.remember(tx, "harbour", [({"left"}, entry)], NOW - 3 * DAY)
-            await feeds.remember(tx, "harbour", [({"shown"}, entry)], NOW)
-            await remember_titles(tx, "harbour", [("title", entry)], NOW)
-            await feeds.keep_seen(tx, "harbour", NOW + 100 * DAY)
-            await feeds.forget_seen(tx, "harbour", NOW + 10 * DAY)
+            await feeds.remember(tx, {"harbour": [({"left"}, entry)]}, NOW - 3 * DAY)
+            await feeds.remember(tx, {"harbour": [({"shown"}, entry)]}, NOW)
+            await remember_titles(tx, {"harbour": [("title", entry)]}, NOW)
+            await feeds.keep_seen(tx, ["harbour"], NOW + 100 * DAY)
+            await feeds.forget_seen(tx, ["harbour"], NOW + 10 * DAY)
             assert await feeds.seen(tx, "harbour", {"left", "shown"}) == {"shown": entry}
             assert (await past_of(tx, "harbour", {"t"}, {"title"})).by_title
-            await feeds.remember(tx, "harbour", [({"new"}, entry)], NOW + 100 * DAY)
-            await feeds.keep_seen(tx, "harbour", NOW + 200 * DAY)
-            await feeds.forget_seen(tx, "harbour", NOW + 110 * DAY)
+            await feeds.remember(tx, {"harbour": [({"new"}, entry)]}, NOW + 100 * DAY)
+            await feeds.keep_seen(tx, ["harbour"], NOW + 200 * DAY)
+            await feeds.forget_seen(tx, ["harbour"], NOW + 110 * DAY)
             assert set(await feeds.seen(tx, "harbour", {"shown", "new"})) == {"new"}
             assert not (await past_of(tx, "harbour", {"t"}, {"title"})).by_title
 
@@ -380,8 +380,8 @@ class StoreContract(StoreBase):
         async with store.write() as tx:
             await feeds.save_state(tx, STATE)
             for feed_id in ("harbour", "gone"):
-                await feeds.remember(tx, feed_id, [({"a"}, entry)], NOW)
-            await feeds.remember(tx, "gone", [({"b"}, entry)], NOW + DAY)
+                await feeds.remember(tx, {feed_id: [({"a"}, entry)]}, NOW)
+            await feeds.remember(tx, {"gone": [({"b"}, entry)]}, NOW + DAY)
             await feeds.forget_lost(tx, NOW + MINUTE)
             assert await feeds.seen(tx, "harbour", {"a"})
             assert set(await feeds.seen(tx, "gone", {"a", "b"})) == {"b"}
@@ -392,10 +392,10 @@ class StoreContract(StoreBase):
         one, two = SeenEntry("x1", "t", NOW), SeenEntry("x2", "t", NOW + MINUTE)
         titles = [(f"title-{n}", SeenEntry(f"a{n}", "", NOW)) for n in range(1_203)]
         async with store.write() as tx:
-            await feeds.remember(tx, "harbour", [({"a", "b"}, one), ({"c"}, two)], NOW)
-            await feeds.remember(tx, "elsewhere", [({"a"}, one)], NOW)
-            await remember_titles(tx, "harbour", titles, NOW)
-            await remember_titles(tx, "harbour", [("title-7", two), titles[7]], NOW + MINUTE)
+            await feeds.remember(tx, {"harbour": [({"a", "b"}, one), ({"c"}, two)]}, NOW)
+            await feeds.remember(tx, {"elsewhere": [({"a"}, one)]}, NOW)
+            await remember_titles(tx, {"harbour": titles}, NOW)
+            await remember_titles(tx, {"harbour": [("title-7", two), titles[7]]}, NOW + MINUTE)
             found = await past_of(tx, "harbour", {"t", "u"}, {"title-7", "title-1202"})
             assert await past_of(tx, "harbour", set(), set()) == Past({}, {})
         assert {text: set(articles) for text, articles in found.by_text.items()} == {
@@ -410,22 +410,22 @@ class StoreContract(StoreBase):
     ) -> None:
         old, new = SeenEntry("x1", "t", NOW), SeenEntry("x2", "u", NOW)
         async with store.write() as tx:
-            await feeds.remember(tx, "harbour", [({"a"}, old)], NOW)
-            await remember_titles(tx, "harbour", [("title", old)], NOW)
+            await feeds.remember(tx, {"harbour": [({"a"}, old)]}, NOW)
+            await remember_titles(tx, {"harbour": [("title", old)]}, NOW)
             assert (await past_of(tx, "harbour", {"t"}, {"title"})).by_title
-            await feeds.remember(tx, "harbour", [({"b"}, new)], NOW + 9 * DAY)
+            await feeds.remember(tx, {"harbour": [({"b"}, new)]}, NOW + 9 * DAY)
             assert await past_of(tx, "harbour", {"t"}, {"title"}) == Past({}, {})
 
     async def test_edits_are_remembered_until_they_are_forgotten(self, store: Database) -> None:
         async with store.write() as tx:
-            await save_edits(tx, "harbour", "a1", Edits(1, NOW))
-            await save_edits(tx, "harbour", "a1", Edits(2, NOW + MINUTE))
-            await save_edits(tx, "harbour", "a2", Edits(5, NOW))
+            await save_edits(tx, {"harbour": {"a1": Edits(1, NOW)}})
+            await save_edits(tx, {"harbour": {"a1": Edits(2, NOW + MINUTE)}})
+            await save_edits(tx, {"harbour": {"a2": Edits(5, NOW)}})
             assert await edits_of(tx, ["a1", "a2", "a3"]) == {
                 "a1": Edits(2, NOW + MINUTE),
                 "a2": Edits(5, NOW),
             }
-            await forget_edits(tx, "harbour", NOW + MINUTE)
+            await forget_edits(tx, ["harbour"], NOW + MINUTE)
             assert set(await edits_of(tx, ["a1", "a2"])) == {"a1"}
 
     async def test_a_retry_is_done_only_if_no_other_took_its_place(self, store: Database) -> None:
@@ -470,6 +470,5 @@ class StoreContract(StoreBase):
             await feeds.schedule_retry(tx, first)
             await feeds.schedule_retry(tx, second)
             assert await feeds.due_retries(tx, NOW, 9) == [second]
-            await feeds.end_retry(tx, "x")
-            await feeds.end_retry(tx, "unknown")
+            await feeds.end_retries(tx, ["x", "unknown"])
             assert await feeds.due_retries(tx, NOW, 9) == []

@@ -54,7 +54,7 @@ async def push(desk: PollingDesk, around: Surroundings) -> None:
     since = (await desk.memory()).since(now, POLICY.first_fetch_window)
     taken = await ingest.take(desk.feed, parsed, since, now)
     async with around.database.write() as tx:
-        await ingest.remember(tx, desk.feed.id, taken, now)
+        await ingest.remember(tx, {desk.feed.id: taken}, now)
 
 
 # What stands in the feed

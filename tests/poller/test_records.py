@@ -12,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.poller import memory as remembered
 from services.poller.fetch import Validators
 from services.poller.memory import Memory, new_memory
+from services.poller.news import Sorted
 from services.poller.records import AT_ONCE, Record, Records
+from services.poller.remembering import Remembering, Taken
 from services.runtime.clock import utc_now
 from services.store import feeds
 from services.store.database import Database, DatabaseUnavailableError
@@ -64,7 +66,10 @@ class Book:
 @pytest.fixture
 async def book(database: Database) -> Book:
     held = HeldDatabase(database)
-    return Book(held, Records(held, utc_now))
+    return Book(held, Records(held, utc_now, Remembering().remember))
+
+
+NOTHING = Taken(Sorted((), (), ()), ())
 
 
 def memory(name: str, interval: int) -> Memory:
@@ -94,10 +99,52 @@ async def test_a_record_that_is_written_at_once_is_not_undone_by_one_that_waited
     book: Book,
 ) -> None:
     book.records.later(Record(memory("a", 1)))
-    async with book.records.at_once(memory("a", 2)):
-        pass
+    await book.records.at_once(Record(memory("a", 2)), NOTHING)
     await book.records.write()
     assert await book.intervals() == {"a": 2}
+
+
+async def test_records_at_once_that_come_while_one_is_written_share_the_next_transaction(
+    book: Book,
+) -> None:
+    book.database.may_commit.clear()
+    first = asyncio.create_task(book.records.at_once(Record(memory("a", 1)), NOTHING))
+    await book.database.holds.wait()
+    others = [
+        asyncio.create_task(book.records.at_once(Record(memory(name, 1)), NOTHING))
+        for name in "bcd"
+    ]
+    await asyncio.sleep(0)
+    book.database.may_commit.set()
+    await asyncio.gather(first, *others)
+    assert await book.intervals() == dict.fromkeys("abcd", 1)
+    assert book.database.transactions == 2
+    assert book.records.count == 4
+
+
+async def test_a_record_at_once_that_cannot_be_stored_fails_alone(book: Book) -> None:
+    bad = replace(memory("bad", 1), body_hash="\udfff")
+    outcomes = await asyncio.gather(
+        book.records.at_once(Record(memory("a", 1)), NOTHING),
+        book.records.at_once(Record(bad), NOTHING),
+        book.records.at_once(Record(memory("c", 1)), NOTHING),
+        return_exceptions=True,
+    )
+    assert [outcome is None for outcome in outcomes] == [True, False, True]
+    assert await book.intervals() == {"a": 1, "c": 1}
+
+
+async def test_a_record_at_once_that_nobody_waits_for_any_more_is_not_written(book: Book) -> None:
+    book.database.may_commit.clear()
+    first = asyncio.create_task(book.records.at_once(Record(memory("a", 1)), NOTHING))
+    await book.database.holds.wait()
+    second = asyncio.create_task(book.records.at_once(Record(memory("b", 1)), NOTHING))
+    await asyncio.sleep(0)
+    second.cancel()
+    await asyncio.wait([second])
+    book.database.may_commit.set()
+    await first
+    assert await book.intervals() == {"a": 1}
 
 
 async def test_a_record_at_once_waits_for_an_older_one_that_is_being_written(book: Book) -> None:
@@ -105,12 +152,7 @@ async def test_a_record_at_once_waits_for_an_older_one_that_is_being_written(boo
     book.database.may_commit.clear()
     writing = asyncio.create_task(book.records.write())
     await book.database.holds.wait()
-
-    async def at_once() -> None:
-        async with book.records.at_once(memory("a", 2)):
-            pass
-
-    newer = asyncio.create_task(at_once())
+    newer = asyncio.create_task(book.records.at_once(Record(memory("a", 2)), NOTHING))
     await asyncio.sleep(0)
     assert book.database.transactions == 1
     book.database.may_commit.set()
@@ -127,8 +169,7 @@ async def test_what_an_outage_kept_from_being_written_is_written_after_it(book: 
     assert book.records.count == 0
     book.records.later(Record(memory("b", 2)))
     with pytest.raises(DatabaseUnavailableError):
-        async with book.records.at_once(memory("a", 2)):
-            pass
+        await book.records.at_once(Record(memory("a", 2)), NOTHING)
     book.database.fail_writes = False
     await book.records.write()
     assert await book.intervals() == {"a": 1, "b": 2}

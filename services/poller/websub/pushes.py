@@ -144,7 +144,7 @@ class Pushes:
         # A promise that another push of this feed still needs is not taken back.
         kept = arriving.kept | {promised} if arriving.left == 1 else set()
         async with around.database.write() as tx:
-            await self._ingest.remember(tx, feed.id, taken, around.clock())
+            await self._ingest.remember(tx, {feed.id: taken}, around.clock())
             await websub.taken(tx, push.subscription.callback, now, kept)
         arriving.kept.add(promised)
         return PushOutcome.NEW if taken.found.news else PushOutcome.KNOWN
