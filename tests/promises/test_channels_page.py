@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from apprise import Apprise
 
 from schemas.webhook import HookSummary
 from services.notifier.channels.webhook import outcome_of
@@ -75,3 +76,14 @@ def test_the_schema_names_every_kind_of_summary() -> None:
     said = HookSummary.model_fields["kind"].description
     assert said
     assert set(re.findall(r"[a-z_]{4,}", said)) == {kind.value for kind in SummaryKind}
+
+
+def test_apprise_knows_every_scheme_that_the_page_names() -> None:
+    networks = PAGE[PAGE.index("- **Networks.**") :].partition("\n\n")[0]
+    named = set(re.findall(r"`([a-z]+)`", networks))
+    known = {scheme for one in Apprise().details()["schemas"] for scheme in _schemes(one)}
+    assert named - known == set()
+
+
+def _schemes(service: dict[str, Any]) -> set[str]:
+    return {*(service["protocols"] or ()), *(service["secure_protocols"] or ())}

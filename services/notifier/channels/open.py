@@ -18,6 +18,7 @@ from schemas.folder import (
     WebhookSpec,
 )
 from services.notifier.actions.signed import NO_LINKS, Links
+from services.notifier.channels.apprise import AppriseChannel
 from services.notifier.channels.console import ConsoleChannel
 from services.notifier.channels.email import EmailChannel
 from services.notifier.channels.port import ATTEMPT_TIMEOUT, Channel
@@ -59,6 +60,6 @@ def open_channel(
         case WebhookSpec():
             return WebhookChannel(spec, env, around.timeout, around.allowed, around.links)
         case AppriseSpec():
-            raise NotImplementedError
+            return AppriseChannel(spec, env, around.timeout, around.allowed, around.links)
         case _:
             assert_never(spec)
