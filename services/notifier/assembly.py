@@ -5,6 +5,7 @@ from services.bus.part import stage_part, watch_lag
 from services.bus.port import Bus
 from services.notifier.actions.pages import Pages
 from services.notifier.judge import Judge
+from services.notifier.silence_ends import SilenceEnds
 from services.notifier.spreading import Spreader
 from services.notifier.worker import SendingWorker, report_backlog
 from services.runtime.clock import utc_now
@@ -15,7 +16,7 @@ from services.store.database import Database
 
 
 def notifier_parts(process: Process, bus: Bus, database: Database) -> dict[str, Part]:
-    """The parts `judge`, `notices` and `sender`, with their gauges."""
+    """The parts `judge`, `notices`, `silences` and `sender`, with their gauges."""
     metrics, wake = process.metrics, Wakeup()
     judge = Judge(database, metrics, utc_now, wake)
     sending = SendingWorker(database, process.settings, metrics, utc_now, wake)
@@ -29,5 +30,6 @@ def notifier_parts(process: Process, bus: Bus, database: Database) -> dict[str, 
     return {
         "judge": stage_part(bus, MATCHES, judge, metrics),
         "notices": Spreader(database, utc_now, wake).run,
+        "silences": SilenceEnds(database, utc_now, wake).run,
         "sender": sending.run,
     }

@@ -55,18 +55,19 @@ class Judge:
                 if expected is None:
                     expected = await judgements.consumed(tx, place)
                 await judgements.advance(tx, place, expected, record.offset)
-                placed, raised = await self._judge(tx, message)
+                placed, raised, silenced = await self._judge(tx, message)
         except BaseException:
             # Whether the transaction was committed is not known, nor who else has judged.
             self._placing.forget()
             raise
         self._consumed[place] = record.offset
         self._placing.settled(placed)
+        self._metrics.alerts_silenced.inc(silenced)
         self._report(message, raised)
 
     async def _judge(
         self, tx: AsyncConnection, message: ArticleMatches
-    ) -> tuple[Placed, list[RuleMatch]]:
+    ) -> tuple[Placed, list[RuleMatch], int]:
         now = self._clock()
         placed = await self._placing.place(tx, message.article, message.part, now)
         story = placed.story_id
@@ -77,8 +78,8 @@ class Judge:
         alerts = [_alert(m, story, message, told.get(m.rule_id)) for m in unraised]
         await judgements.raise_alerts(tx, alerts, now)
         new = [m for m in unraised if m.rule_id not in told]
-        await self._telling.tell(tx, Tale(message, story, new), now)
-        return placed, new
+        silenced = await self._telling.tell(tx, Tale(message, story, new), now)
+        return placed, new, silenced
 
     async def _told_elsewhere(
         self, tx: AsyncConnection, placed: Placed, unraised: Sequence[RuleMatch]

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
 from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,12 +23,14 @@ from services.notifier.occasions import flood_begins
 from services.notifier.policy import addressed
 from services.notifier.silencing import silence_over, subject_of
 from services.notifier.summaries import compose_summary
-from services.store import deliveries, held, judgements, silences, told, written
+from services.store import deliveries, held, judgements, silences, told, unsubscribed, written
 from services.store.deliveries import DeliveryKind, NewDelivery
-from services.store.held import NewHeld
+from services.store.held import NewHeld, Why
 from services.store.silences import Silence
 from services.store.told import Told
 from services.store.written import Kind
+
+log = structlog.get_logger()
 
 _SUBSCRIPTION = TypeAdapter(SubscriptionSpec)
 
@@ -56,11 +59,12 @@ class Telling:
     def __init__(self) -> None:
         self._subscriptions: tuple[int, Sequence[SubscriptionSpec]] = (0, ())
 
-    async def tell(self, tx: AsyncConnection, tale: Tale, now: datetime) -> None:
-        """Write down what is to be sent to whom, and what is held."""
+    async def tell(self, tx: AsyncConnection, tale: Tale, now: datetime) -> int:
+        """Write down what is to be sent to whom, and what is held; how many a silence held."""
         audience = addressed(await self._current(tx), tale.new)
+        audience = _without_those_who_left(audience, await unsubscribed.wholly(tx))
         if not audience:
-            return
+            return 0
         sequences = await judgements.next_sequences(tx, tale.story_id, [s.id for s in audience])
         active = await silences.active(tx, now)
         at_once = await _at_once(tx, audience, now)
@@ -72,6 +76,7 @@ class Telling:
             parts = disposed(subscription, met, silenced, counts, now)
             messages += _composed(tale, subscription, parts, sequences[subscription.id])
         await _write(tx, messages, now)
+        return sum(_is_silenced(message) for message in messages)
 
     async def _current(self, tx: AsyncConnection) -> Sequence[SubscriptionSpec]:
         generation = await written.counter(tx, written.GENERATION)
@@ -80,6 +85,21 @@ class Telling:
             specs = [_SUBSCRIPTION.validate_python(dict(item.spec)) for item in stored.values()]
             self._subscriptions = (generation, specs)
         return self._subscriptions[1]
+
+
+def _without_those_who_left(
+    audience: Mapping[SubscriptionSpec, tuple[str, ...]], left: frozenset[str]
+) -> Mapping[SubscriptionSpec, tuple[str, ...]]:
+    """Those who are told: not the subscriptions that somebody has unsubscribed wholly."""
+    for subscription in audience:
+        if subscription.id in left:
+            log.info("nobody is told: unsubscribed", subscription=subscription.id)
+    return {s: rule_ids for s, rule_ids in audience.items() if s.id not in left}
+
+
+def _is_silenced(message: _Message) -> bool:
+    disposition = message.part.disposition
+    return isinstance(disposition, Held) and disposition.why is Why.SILENCE
 
 
 def _silenced(

@@ -117,6 +117,11 @@ class Metrics:
         self.alerts = Counter(
             "wirewatch_alerts_total", "Alerts raised, by severity.", ["severity"], registry=r
         )
+        self.alerts_silenced = Counter(
+            "wirewatch_silenced_alerts_total",
+            "Messages that a silence held back: pairs of a subscription and a story.",
+            registry=r,
+        )
         self.deliveries = Counter(
             "wirewatch_deliveries_total",
             "Attempts to deliver, by kind of channel, outcome and reason.",

@@ -1,0 +1,165 @@
+"""At the end of a silence its subscribers are told what it held back: one message each.
+
+The message, and the mark on what it tells, are written in one transaction: a crash at any line
+leaves rows that wait, or a delivery that has them. Of several notifiers one writes it. In quiet
+hours it waits for their end.
+"""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+
+import structlog
+from pydantic import TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.folder import SubscriptionSpec
+from schemas.message import MalformedMessageError
+from services.notifier import clean
+from services.notifier.holding.times import quiet_period
+from services.notifier.message import AlertMessage, DeliveryIds, SummaryKind, SummaryMessage
+from services.notifier.names import delivery_id, summary_key
+from services.notifier.occasions import counted
+from services.notifier.render.wording import moment
+from services.notifier.summaries import Occasion, compose_summary
+from services.notifier.telling import new_delivery
+from services.runtime.clock import Clock
+from services.runtime.dependency import DependencyUnavailableError
+from services.runtime.health import Component
+from services.runtime.lifecycle import wait_for_stop
+from services.runtime.wakeup import Wakeup
+from services.store import deliveries, held, judgements, silenced, silences, written
+from services.store.database import Database
+from services.store.silenced import Ended
+from services.store.silences import Silence, SilenceKind
+from services.store.written import Kind
+
+log = structlog.get_logger()
+
+_SUBSCRIPTION = TypeAdapter(SubscriptionSpec)
+_LOOK_EVERY_SECONDS = 1.0
+_MOST_READ = 1_000
+"""Of more alerts that one silence held back the latest are read, and the rest is counted."""
+_LONGEST_WHAT = 120
+
+
+class SilenceEnds:
+    """Tells what silences held back, once they have ended."""
+
+    def __init__(self, database: Database, clock: Clock, wake: Wakeup) -> None:
+        self._database = database
+        self._clock = clock
+        self._wake = wake
+
+    async def run(self, stop: asyncio.Event, component: Component) -> None:
+        """Look for silences that have ended, until `stop` is set."""
+        while not stop.is_set():
+            try:
+                await self.tell()
+                component.ready()
+            except DependencyUnavailableError as error:
+                component.waiting(str(error))
+            await wait_for_stop(stop, _LOOK_EVERY_SECONDS)
+
+    async def tell(self) -> int:
+        """Tell whom silences that have ended kept something from; how many messages that makes.
+
+        Raises DatabaseUnavailableError.
+        """
+        now = self._clock()
+        async with self._database.read() as tx:
+            found = await silenced.ended(tx, now)
+        told = 0
+        for one in found:
+            async with self._database.write() as tx:
+                told += await _tell(tx, one, now)
+        if told:
+            self._wake.wake()
+        return told
+
+
+def title_of(silence: Silence | None, alerts: Sequence[AlertMessage], number: int) -> str:
+    """`3 alerts were held back while the rule Iran was silenced`. PURE."""
+    were = "was" if number == 1 else "were"
+    return f"{counted(number)} {were} held back while {_what(silence, alerts)} was silenced"
+
+
+def lines_of(silence: Silence | None, zone: str) -> Iterator[str]:
+    """Who silenced it, for how long and why. PURE."""
+    if silence is not None:
+        begun, ended = moment(silence.begins_at, zone), moment(silence.ends_at, zone)
+        yield f"Silenced from {begun} to {ended}."
+        yield f"{silence.author}: {silence.reason}"
+
+
+def _what(silence: Silence | None, alerts: Sequence[AlertMessage]) -> str:
+    if silence is None:
+        return "something"
+    names = {rule.rule_id: rule.name for alert in alerts for rule in alert.rules}
+    match silence.kind:
+        case SilenceKind.RULE:
+            name = names.get(silence.target, silence.target)
+            return f"the rule {clean.line(name, _LONGEST_WHAT)}"
+        case SilenceKind.SOURCE:
+            return f"the source {clean.line(silence.target, _LONGEST_WHAT)}"
+        case SilenceKind.STORY:
+            return f"“{clean.line(alerts[0].title, _LONGEST_WHAT)}”" if alerts else "a story"
+
+
+async def _tell(tx: AsyncConnection, of: Ended, now: datetime) -> int:
+    held_ids = await silenced.taken(tx, of)
+    subscription = await _subscription(tx, of.subscription_id)
+    if subscription is None:
+        await held.release(tx, held_ids, None, now)
+        log.warning("nobody is left to be told what a silence held back", silence=of.silence_id)
+        return 0
+    if not held_ids or quiet_period(subscription.quiet, subscription.zone, now) is not None:
+        return 0
+    message = await _message(tx, of, subscription, held_ids, now)
+    await deliveries.enqueue(tx, [new_delivery(message, subscription)], now)
+    await held.release(tx, held_ids, message.delivery_id, now)
+    log.info(
+        "a silence has ended",
+        silence=of.silence_id,
+        subscription=of.subscription_id,
+        alerts=len(held_ids),
+    )
+    return 1
+
+
+async def _message(
+    tx: AsyncConnection,
+    of: Ended,
+    subscription: SubscriptionSpec,
+    held_ids: Sequence[str],
+    now: datetime,
+) -> SummaryMessage:
+    silence = (await silences.by_id(tx, [of.silence_id])).get(of.silence_id)
+    alerts = [a for a in map(_alert, await held.contents(tx, held_ids[-_MOST_READ:])) if a]
+    key = summary_key("silence", of.silence_id, subscription.id)
+    # More than once only where a judge wrote in the moment of the end.
+    sequences: Mapping[str, int] = await judgements.next_sequences(tx, key, [subscription.id])
+    number = sequences[subscription.id]
+    ids = DeliveryIds(delivery_id(key, subscription.id, number), key, subscription.id, number)
+    occasion = Occasion(
+        SummaryKind.SILENCE,
+        title_of(silence, alerts, len(held_ids)),
+        now,
+        tuple(lines_of(silence, subscription.zone)),
+    )
+    summary = compose_summary(occasion, alerts, ids, subscription.zone)
+    unread = len(held_ids) - len(alerts)
+    return summary.model_copy(update={"left_out": summary.left_out + unread})
+
+
+def _alert(content: held.Content) -> AlertMessage | None:
+    try:
+        return AlertMessage.decode(content.message)
+    except MalformedMessageError as error:
+        log.error("a held alert cannot be read", held=content.held_id, error=str(error))
+        return None  # it is counted
+
+
+async def _subscription(tx: AsyncConnection, subscription_id: str) -> SubscriptionSpec | None:
+    stored = await written.item(tx, Kind.SUBSCRIPTIONS, subscription_id)
+    return None if stored is None else _SUBSCRIPTION.validate_python(dict(stored.spec))
