@@ -1,7 +1,7 @@
 """What the operator is told about the service itself: facts, not words.
 
-The poller writes notices into the database, the notifier puts them into words for each
-subscription of kind ops.
+The poller and the notifier write notices into the database, the notifier puts them into words
+for each subscription of kind ops.
 """
 
 from enum import StrEnum
@@ -18,6 +18,9 @@ class NoticeKind(StrEnum):
     PUBLISHES_AGAIN = "publishes_again"  # the end of that
     CUT_OFF = "cut_off"  # most feeds cannot be read: that is our network
     RECONNECTED = "reconnected"  # the end of that
+    CHANNEL_SUSPENDED = "channel_suspended"  # its credentials are refused
+    CHANNEL_WORKS = "channel_works"  # the end of that
+    DELIVERY_FAILED = "delivery_failed"  # messages were given up
 
 
 class Notice(Message):
@@ -35,8 +38,10 @@ class Notice(Message):
     feed_id: str | None = None
     feed_name: str | None = None
     host: str | None = None
+    channel_id: str | None = None
+    reason: str | None = None  # why deliveries were given up
     error: str | None = None  # of the last poll that failed; the most common one if cut off
-    failures: int = 0
+    failures: int = 0  # polls or deliveries
     last_success_at: UtcDatetime | None = None
     next_poll_at: UtcDatetime | None = None  # None: it is polled no more
     usual_gap: float | None = None

@@ -5,6 +5,7 @@ revisions of an article stay in its story.
 """
 
 import hashlib
+from datetime import datetime
 
 from schemas.article import Article
 
@@ -30,6 +31,11 @@ def delivery_id(story_id: str, subscription_id: str, sequence: int) -> str:
 def summary_key(kind: str, *about: str) -> str:
     """What several alerts that are told together have in place of a story."""
     return _name("summary", kind, *about)
+
+
+def notice_id(kind: str, channel_id: str, since: datetime) -> str:
+    """The id of the notice that an episode of a channel has begun or ended."""
+    return _name("notice", kind, channel_id, since.isoformat())
 
 
 def _name(*parts: str) -> str:

@@ -6,7 +6,7 @@ Decides the sentences; what has happened was decided where it was seen (see
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import Literal, assert_never
 
 from schemas.folder import SubscriptionSpec
 from schemas.notice import Notice, NoticeKind
@@ -16,6 +16,9 @@ from services.notifier.names import delivery_id
 from services.notifier.render.wording import moment, span
 
 LONGEST_LINE = 400
+_OfChannel = Literal[
+    NoticeKind.CHANNEL_SUSPENDED, NoticeKind.CHANNEL_WORKS, NoticeKind.DELIVERY_FAILED
+]
 _BEHIND = "What was published meanwhile is read as far as the feed still shows it."
 
 
@@ -37,7 +40,7 @@ def compose_notice(notice: Notice, subscription: SubscriptionSpec) -> NoticeMess
     )
 
 
-def _title(notice: Notice) -> str:
+def _title(notice: Notice) -> str:  # noqa: PLR0911 - one for each kind
     feed = clean.line(notice.feed_name or notice.feed_id or "a feed", LONGEST_NAME)
     match notice.kind:
         case NoticeKind.BROKEN:
@@ -52,8 +55,29 @@ def _title(notice: Notice) -> str:
             return f"{notice.feeds_failing} of {notice.feeds} feeds cannot be read"
         case NoticeKind.RECONNECTED:
             return "Feeds can be read again"
+        case (
+            NoticeKind.CHANNEL_SUSPENDED
+            | NoticeKind.CHANNEL_WORKS
+            | NoticeKind.DELIVERY_FAILED as kind
+        ):
+            return _title_of_channel(kind, notice)
         case _:
             assert_never(notice.kind)
+
+
+def _title_of_channel(kind: _OfChannel, notice: Notice) -> str:
+    channel = f"channel {clean.line(notice.channel_id or 'unknown', LONGEST_NAME)}"
+    match kind:
+        case NoticeKind.CHANNEL_SUSPENDED:
+            return f"Nobody is told through {channel}: its credentials are refused"
+        case NoticeKind.CHANNEL_WORKS:
+            return f"C{channel[1:]} works again"
+        case NoticeKind.DELIVERY_FAILED:
+            one = notice.failures == 1
+            number = "A message" if one else f"{notice.failures} messages"
+            return f"{number} through {channel} could not be delivered"
+        case _:
+            assert_never(kind)
 
 
 def _lines(notice: Notice, zone: str) -> Iterator[str]:
@@ -72,6 +96,17 @@ def _lines(notice: Notice, zone: str) -> Iterator[str]:
             yield "Nothing that they publish alerts until they are read again: look now."
         case NoticeKind.RECONNECTED:
             yield f"Since {_end(notice, zone)}, after {_length(notice)}. {_BEHIND}"
+        case NoticeKind.CHANNEL_SUSPENDED:
+            yield f"Its credentials are not accepted since {since}. All its messages wait."
+            yield (
+                "Put the right secret where channels.yaml refers to; where that is a variable, "
+                "restart. It is tried every five minutes; then what waits is sent."
+            )
+        case NoticeKind.CHANNEL_WORKS:
+            yield f"Since {_end(notice, zone)}, after {_length(notice)}. What waited is being sent."
+        case NoticeKind.DELIVERY_FAILED:
+            yield f"The first {since}. They are not tried again by themselves."
+            yield "Mend the cause, then send them again. More of them are not told while it lasts."
         case _:
             assert_never(notice.kind)
 
@@ -106,9 +141,22 @@ def _facts(notice: Notice, zone: str) -> Iterator[tuple[str, str]]:
         yield ("Most say" if notice.kind is NoticeKind.CUT_OFF else "Error"), notice.error
     if notice.feed_id is not None:
         yield "Feed", f"{notice.feed_id} · {notice.host}" if notice.host else notice.feed_id
-    which = f" {notice.feed_id}" if notice.feed_id is not None else " --failing"
-    yield "More", f"wirewatch feeds status{which}"
+    if notice.channel_id is None:
+        which = f" {notice.feed_id}" if notice.feed_id is not None else " --failing"
+        yield "More", f"wirewatch feeds status{which}"
+    else:
+        yield from _facts_of_channel(notice, notice.channel_id)
     yield "Noticed", moment(notice.raised_at, zone)
+
+
+def _facts_of_channel(notice: Notice, channel_id: str) -> Iterator[tuple[str, str]]:
+    yield "Channel", channel_id
+    if notice.kind is NoticeKind.DELIVERY_FAILED:
+        chosen = f"--channel {channel_id} --reason {notice.reason}"
+        yield "More", f"wirewatch deliveries list --failed {chosen}"
+        yield "Again", f"wirewatch deliveries retry --failed {chosen}"
+    else:
+        yield "More", f"wirewatch deliveries list --channel {channel_id}"
 
 
 def _end(notice: Notice, zone: str) -> str:

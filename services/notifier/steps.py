@@ -21,8 +21,6 @@ from services.notifier.outcome import (
 from services.runtime.backoff import delay
 from services.store.deliveries import Leased
 
-_SUSPENDED_FOR = timedelta(minutes=5)  # until a channel with bad credentials is tried again
-
 
 @dataclass(frozen=True, slots=True)
 class SendingPolicy:
@@ -55,6 +53,14 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """The channel cannot send: the delivery waits for its mending, however long."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
 class Over:
     """The delivery is given up."""
 
@@ -69,7 +75,7 @@ class Dropped:
     detail: str
 
 
-Step = Done | Again | Over | Dropped
+Step = Done | Again | Held | Over | Dropped
 
 
 def next_step(
@@ -82,16 +88,17 @@ def next_step(
         case Unwanted(detail):
             return Dropped(detail)
         case TryLater() | GaveUp() if suspends(outcome):
-            # The rows of a channel that cannot send wait for its mending, however long.
-            rest = now + _SUSPENDED_FOR
-            return Again(outcome.reason, outcome.detail, rest, rest)
+            return Held(outcome.reason, outcome.detail)
         case GaveUp(reason, detail):
             return Over(reason, detail)
         case TryLater(reason, after, detail, uncertain):
             if now - leased.due_at >= policy.give_up_after:
                 return Over(Reason.EXPIRED, f"last tried: {reason.value}: {detail}")
-            wait = delay(leased.attempts + 1, policy.first_wait, LONGEST_WAIT, jitter)
             rests = now + after if after is not None else None
+            # Of a pause that the channel asks for the delivery is not to blame: its own waits
+            # would double with every one of them, and those that came later overtake it.
+            doublings = 0 if reason is Reason.RATE_LIMITED and after else leased.attempts
+            wait = delay(doublings + 1, policy.first_wait, LONGEST_WAIT, jitter)
             # Whoever did not answer in time may have been about to say yes.
             doubtful = uncertain or reason is Reason.TIMED_OUT
             return Again(reason, detail, max(now + wait, rests or now), rests, doubtful)

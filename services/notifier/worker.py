@@ -11,6 +11,7 @@ from pydantic import TypeAdapter
 from schemas.folder import ChannelSpec
 from services.notifier.actions.signed import NO_LINKS, Links
 from services.notifier.channels import Surroundings, open_channel
+from services.notifier.pace import AT_ONCE
 from services.notifier.sender import OpenedChannel, Sender
 from services.notifier.steps import SendingPolicy
 from services.runtime.clock import Clock
@@ -29,6 +30,8 @@ log = structlog.get_logger()
 
 _CHANNEL: TypeAdapter[ChannelSpec] = TypeAdapter(ChannelSpec)
 _LOOK_AGAIN_SECONDS = 1.0  # for changes made by another process: configuration, rows
+_HAVE_PATIENCE_SECONDS = 0.1
+_NOT_MEANT_SECONDS = 0.02
 
 
 def sending_policy(settings: Settings) -> SendingPolicy:
@@ -112,7 +115,7 @@ class SendingWorker:
                 allowed=networks(self._settings.allowed_networks),
             ),
         )
-        opened = OpenedChannel(channel_id, spec.type, channel)
+        opened = OpenedChannel(channel_id, spec.type, channel, AT_ONCE[spec.type])
         sender = Sender(
             opened, self._database, sending_policy(self._settings), self._metrics, self._clock
         )
@@ -134,26 +137,38 @@ class SendingWorker:
                     self._troubles[channel_id] = f"channel {channel_id}: crashed with {kind}"
 
     async def _send(self, channel_id: str, sender: Sender, end: asyncio.Event) -> None:
+        called = True
         try:
             while not end.is_set():
                 woken = self._wake.next()
                 wait = _LOOK_AGAIN_SECONDS
                 try:
-                    await sender.send_due(end)
-                    wait = await self._until_due(sender)
+                    wait = await self._look(sender, end, called)
                     self._troubles.pop(channel_id, None)
                 except DependencyUnavailableError as error:
                     self._troubles[channel_id] = str(error)
-                await wait_any(wait, end, woken)
+                if called and not sender.busy:
+                    # Mostly it was another channel that was meant.
+                    await wait_any(_NOT_MEANT_SECONDS, end)
+                await sender.until_something_ends(wait, end, woken)
+                called = woken.is_set()
+            await sender.send_due(end)
         finally:
             await sender.close()
+
+    async def _look(self, sender: Sender, end: asyncio.Event, called: bool) -> float:
+        """Have the sender do what there is to do; how many seconds later to look again."""
+        if not called and not sender.busy and (wait := await self._until_due(sender)) > 0:
+            return wait
+        await sender.turn(end)
+        # What is due may not be to be had: leased by a notifier that died, or behind another.
+        return _LOOK_AGAIN_SECONDS if sender.busy else _HAVE_PATIENCE_SECONDS
 
     async def _until_due(self, sender: Sender) -> float:
         due = await sender.due_at()
         if due is None:
             return _LOOK_AGAIN_SECONDS
-        # At least a moment: a row may be due but leased by a notifier that died.
-        return min(_LOOK_AGAIN_SECONDS, max(0.05, (due - self._clock()).total_seconds()))
+        return min(_LOOK_AGAIN_SECONDS, (due - self._clock()).total_seconds())
 
 
 async def report_backlog(database: Database, metrics: Metrics, clock: Clock) -> None:

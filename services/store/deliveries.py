@@ -5,16 +5,29 @@ leaves nothing behind, and one that was merely slow does not record over another
 failure counts only from whoever holds the row, while a delivery is a fact, whoever made it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Update, case, func, insert, literal, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Update,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    literal,
+    not_,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.store.delivery_tables import deliveries
+from services.store.delivery_tables import deliveries, suspended_channels
 from services.store.upsert import insert_into
 
 
@@ -106,6 +119,23 @@ _ENDED: dict[str, Any] = {
     "leased_until": None,
 }
 
+_DELIVERED = (
+    update(deliveries)
+    .where(
+        deliveries.c.delivery_id == bindparam("of"),
+        deliveries.c.state != DeliveryState.DELIVERED.value,
+    )
+    .values(
+        **_ENDED,
+        state=DeliveryState.DELIVERED.value,
+        finished_at=bindparam("at"),
+        receipt=bindparam("said"),
+    )
+)
+
+# Written out, for the index of what is pending to be of use.
+_PENDING = deliveries.c.state == literal(DeliveryState.PENDING.value, literal_execute=True)
+
 
 async def enqueue(tx: AsyncConnection, new: Sequence[NewDelivery], now: datetime) -> None:
     """Add deliveries that are due now."""
@@ -120,28 +150,41 @@ async def enqueue_missing(tx: AsyncConnection, new: Sequence[NewDelivery], now: 
         await tx.execute(statement.on_conflict_do_nothing())
 
 
-async def lease(
-    tx: AsyncConnection, channel_id: str, owner: str, now: datetime, until: datetime, limit: int
+async def lease(  # noqa: PLR0913 - all that tells one lease from another
+    tx: AsyncConnection,
+    channel_id: str,
+    owner: str,
+    now: datetime,
+    until: datetime,
+    limit: int,
+    *,
+    suspended: bool = False,
 ) -> Sequence[Leased]:
-    """Take up to `limit` rows of a channel that are due and free, oldest first."""
+    """Take up to `limit` rows of a channel that are due and free: by rank, the oldest first.
+
+    A message waits for the first attempt at those that the same subscription got about the
+    same story before, and an update until they are out. Of a channel that is suspended none is
+    free, but for a trial (`suspended`).
+    """
     free = (
         select(deliveries.c.delivery_id)
         .where(
-            deliveries.c.state == DeliveryState.PENDING.value,
+            _PENDING,
             deliveries.c.channel_id == channel_id,
             deliveries.c.next_attempt_at <= now,
             or_(deliveries.c.leased_until.is_(None), deliveries.c.leased_until <= now),
+            not_(_waits_for_an_earlier_one()),
         )
         .order_by(deliveries.c.rank, deliveries.c.created_at, deliveries.c.delivery_id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    ids = list(await tx.scalars(free))
-    if not ids:
-        return []
+    if not suspended:
+        free = free.where(not_(_is_suspended()))
+    # As a CTE: PostgreSQL may run a subquery more than once, and lease more than asked for.
     rows = await tx.execute(
         update(deliveries)
-        .where(deliveries.c.delivery_id.in_(ids))
+        .where(deliveries.c.delivery_id.in_(select(free.cte("free").c.delivery_id)))
         .values(
             leased_by=owner,
             leased_until=until,
@@ -172,27 +215,36 @@ async def record_delivered(
     tx: AsyncConnection, delivery_id: str, receipt: str, now: datetime
 ) -> None:
     """The channel said yes."""
-    statement = update(deliveries).where(deliveries.c.delivery_id == delivery_id)
-    await tx.execute(
-        statement.values(
-            **_ENDED, state=DeliveryState.DELIVERED.value, finished_at=now, receipt=_text(receipt)
-        )
-    )
+    await record_all_delivered(tx, [(delivery_id, receipt, now)])
+
+
+async def record_all_delivered(
+    tx: AsyncConnection, delivered: Sequence[tuple[str, str, datetime]]
+) -> None:
+    """The channel said yes to these, each with its receipt and the time.
+
+    Of two who sent the same the first record stands.
+    """
+    if delivered:
+        given = [{"of": i, "said": text_of(said), "at": at} for i, said, at in delivered]
+        # Always in the same order, so that two cannot deadlock.
+        await tx.execute(_DELIVERED, sorted(given, key=lambda row: str(row["of"])))
 
 
 async def record_failed(
     tx: AsyncConnection, leased: Leased, reason: str, detail: str, now: datetime
-) -> None:
-    """The delivery is given up; nothing happens if the row has passed to another owner."""
-    await tx.execute(
+) -> bool:
+    """The delivery is given up; whether it was this owner's to give up."""
+    changed = await tx.execute(
         _held(leased).values(
             **_ENDED,
             state=DeliveryState.FAILED.value,
             finished_at=now,
             reason=reason,
-            detail=_text(detail),
+            detail=text_of(detail),
         )
     )
+    return changed.rowcount == 1
 
 
 async def record_retry(
@@ -214,7 +266,7 @@ async def record_retry(
         _held(leased).values(
             **_ENDED,
             reason=reason,
-            detail=_text(detail),
+            detail=text_of(detail),
             next_attempt_at=next_attempt_at,
             uncertain=or_(deliveries.c.uncertain, literal(uncertain)),
         )
@@ -225,7 +277,7 @@ async def record_dropped(tx: AsyncConnection, leased: Leased, detail: str, now: 
     """Nobody wants the delivery; nothing happens if the row has passed to another owner."""
     state = DeliveryState.DISCARDED.value
     await tx.execute(
-        _held(leased).values(**_ENDED, state=state, finished_at=now, detail=_text(detail))
+        _held(leased).values(**_ENDED, state=state, finished_at=now, detail=text_of(detail))
     )
 
 
@@ -234,15 +286,34 @@ async def record_progress(tx: AsyncConnection, leased: Leased, progress: str) ->
 
     Nothing happens if the row has passed to another owner, who may know more by now.
     """
-    await tx.execute(_held(leased).values(progress=_text(progress)))
+    await tx.execute(_held(leased).values(progress=text_of(progress)))
 
 
-async def release(tx: AsyncConnection, owner: str | None = None) -> None:
-    """Give back leases: those of one owner, or all where nobody else can be at work."""
+async def release(tx: AsyncConnection, owner: str | None = None, but: Collection[str] = ()) -> None:
+    """Give back leases: those of one owner, or all where nobody else can be at work.
+
+    What was leased was perhaps under way, unless it is the owner who says so.
+    """
     statement = update(deliveries).where(deliveries.c.leased_by.is_not(None))
-    if owner is not None:
-        statement = statement.where(deliveries.c.leased_by == owner)
+    if owner is None:
+        await tx.execute(statement.values(leased_by=None, leased_until=None, uncertain=True))
+        return
+    statement = statement.where(
+        deliveries.c.leased_by == owner, deliveries.c.delivery_id.not_in(sorted(but))
+    )
     await tx.execute(statement.values(leased_by=None, leased_until=None))
+
+
+async def give_back(tx: AsyncConnection, owner: str, delivery_ids: Collection[str]) -> None:
+    """Give back what an owner leased and has not tried."""
+    if delivery_ids:
+        await tx.execute(
+            update(deliveries)
+            .where(
+                deliveries.c.delivery_id.in_(sorted(delivery_ids)), deliveries.c.leased_by == owner
+            )
+            .values(leased_by=None, leased_until=None)
+        )
 
 
 async def retry_now(tx: AsyncConnection, delivery_id: str, now: datetime) -> bool:
@@ -279,10 +350,7 @@ async def next_due(tx: AsyncConnection, channel_id: str) -> datetime | None:
         else_=deliveries.c.next_attempt_at,
     )
     due: datetime | None = await tx.scalar(
-        select(func.min(free_at)).where(
-            deliveries.c.state == DeliveryState.PENDING.value,
-            deliveries.c.channel_id == channel_id,
-        )
+        select(func.min(free_at)).where(_PENDING, deliveries.c.channel_id == channel_id)
     )
     return due
 
@@ -309,21 +377,33 @@ def _row(new: NewDelivery, now: datetime) -> dict[str, Any]:
     }
 
 
+def _waits_for_an_earlier_one() -> ColumnElement[bool]:
+    earlier = deliveries.alias("earlier")
+    is_update = deliveries.c.kind == DeliveryKind.UPDATE.value
+    return exists().where(
+        earlier.c.story_id == deliveries.c.story_id,
+        earlier.c.subscription_id == deliveries.c.subscription_id,
+        earlier.c.sequence < deliveries.c.sequence,
+        earlier.c.channel_id == deliveries.c.channel_id,
+        earlier.c.state == DeliveryState.PENDING.value,
+        or_(earlier.c.attempts == 0, is_update),
+    )
+
+
+def _is_suspended() -> ColumnElement[bool]:
+    return exists().where(suspended_channels.c.channel_id == deliveries.c.channel_id)
+
+
 def _held(leased: Leased) -> Update:
     return update(deliveries).where(
         deliveries.c.delivery_id == leased.delivery_id, deliveries.c.leased_by == leased.owner
     )
 
 
-def _text(said: str) -> str:
+def text_of(said: str) -> str:
     """What a channel said, as every database can store it.
 
     PostgreSQL takes no NUL and nothing takes half a surrogate pair; a record that failed
     over its own wording would send the message again and again.
     """
     return said.encode("utf-8", "replace").decode().replace("\x00", "?")
-
-
-def lease_length(attempt_timeout: timedelta, rows: int) -> timedelta:
-    """How long a lease over `rows` rows must last: every attempt may take its time-out."""
-    return attempt_timeout * (rows + 1)

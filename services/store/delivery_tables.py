@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 
 from services.store.tables import UtcDateTime, metadata
@@ -116,6 +117,15 @@ deliveries = Table(
     Column("finished_at", UtcDateTime, nullable=True),
     UniqueConstraint("story_id", "subscription_id", "sequence"),
     Index(None, "state", "channel_id", "next_attempt_at"),
+    Index(
+        "ix_deliveries_queue",
+        "channel_id",
+        "rank",
+        "created_at",
+        "delivery_id",
+        sqlite_where=text("state = 'pending'"),
+        postgresql_where=text("state = 'pending'"),
+    ),
 )
 
 # What the operator is to be told, once per episode; spread over the subscriptions of kind ops.
@@ -212,4 +222,19 @@ suspended_channels = Table(
     Column("since", UtcDateTime, nullable=False),
     Column("reason", String(20), nullable=False),
     Column("detail", Text, nullable=False),
+    Column("trial_at", UtcDateTime, nullable=False),  # when one of its deliveries is tried next
+)
+
+# Deliveries that were given up, counted by channel and reason, so that many are told as one.
+failure_episodes = Table(
+    "failure_episodes",
+    metadata,
+    Column("channel_id", String(80), nullable=False),
+    Column("reason", String(20), nullable=False),
+    Column("since", UtcDateTime, nullable=False),
+    Column("last_at", UtcDateTime, nullable=False),
+    Column("failures", Integer, nullable=False),
+    Column("detail", Text, nullable=False),  # of the first
+    Column("told_at", UtcDateTime, nullable=True),
+    PrimaryKeyConstraint("channel_id", "reason"),
 )

@@ -4,7 +4,7 @@
 Addresses are compared without regard to upper and lower case and kept so.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -43,6 +43,21 @@ async def addresses(tx: AsyncConnection, subscription_id: str) -> frozenset[str]
     """
     found = select(unsubscribed.c.address).where(unsubscribed.c.subscription_id == subscription_id)
     return frozenset(await tx.scalars(found))
+
+
+async def addresses_of_each(
+    tx: AsyncConnection, subscription_ids: Collection[str]
+) -> Mapping[str, frozenset[str]]:
+    """The same for several subscriptions; those that nobody has left are not in it."""
+    rows = await tx.execute(
+        select(unsubscribed.c.subscription_id, unsubscribed.c.address).where(
+            unsubscribed.c.subscription_id.in_(sorted(subscription_ids))
+        )
+    )
+    left: dict[str, set[str]] = {}
+    for row in rows:
+        left.setdefault(row.subscription_id, set()).add(row.address)
+    return {subscription: frozenset(found) for subscription, found in left.items()}
 
 
 async def wholly(tx: AsyncConnection) -> frozenset[str]:

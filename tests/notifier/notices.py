@@ -14,6 +14,7 @@ HOUR = timedelta(hours=1)
 OPERATOR = SubscriptionSpec(id="operator", kind="ops", channel="desk", zone="Europe/Oslo")
 HOSTILE = f"{MASS_MENTION}{CONTROL}{BIDI}<script>alert(1)</script>[red]*_`~|"
 
+OF_CHANNEL = {"feed_id": None, "feed_name": None, "host": None, "channel_id": "night-desk"}
 ABOUT: dict[NoticeKind, dict[str, Any]] = {
     NoticeKind.BROKEN: {
         "error": "http_error: answered 500 Internal Server Error",
@@ -41,6 +42,17 @@ ABOUT: dict[NoticeKind, dict[str, Any]] = {
         "feed_name": None,
         "host": None,
         "until": NOW - timedelta(minutes=3),
+    },
+    NoticeKind.CHANNEL_SUSPENDED: {
+        **OF_CHANNEL,
+        "error": "the mail server answered 535 authentication failed",
+    },
+    NoticeKind.CHANNEL_WORKS: {**OF_CHANNEL, "until": NOW - timedelta(minutes=3)},
+    NoticeKind.DELIVERY_FAILED: {
+        **OF_CHANNEL,
+        "reason": "refused",
+        "error": "refused: the mail server answered 550 no such user",
+        "failures": 100,
     },
 }
 

@@ -79,9 +79,10 @@ class SendingDesk:
     clock: SetClock = field(default_factory=SetClock)
     metrics: Metrics = field(default_factory=Metrics)
     channel: ScriptedChannel = field(default_factory=ScriptedChannel)
+    at_once: int = 1
 
     def sender(self, policy: SendingPolicy = POLICY, database: Database | None = None) -> Sender:
-        opened = OpenedChannel("desk", "slack", self.channel)
+        opened = OpenedChannel("desk", "slack", self.channel, self.at_once)
         return Sender(opened, database or self.database, policy, self.metrics, self.clock)
 
     async def queue(self, *names: str, channel: str = "desk", message: bytes | None = None) -> None:

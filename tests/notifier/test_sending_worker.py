@@ -121,16 +121,16 @@ async def test_a_changed_channel_is_opened_anew_and_held_rows_go_on(
     one.answer(404, "no_service")
     await office.configure(desk="SLACK_ONE")
     async with office.at_work():
-        await office.queue("a", "b")
+        await office.queue("a")
 
         async def refused() -> bool:
             return (await office.desk.rows())["a"].reason == "bad_credentials"
 
         await until(refused, "the refusal")
+        await office.queue("b")
         await office.configure(desk="SLACK_TWO")
-        await office.until_delivered("b")
-    assert (len(one.payloads), len(two.payloads)) == (1, 1)
-    assert (await office.desk.states())["a"] == "pending"
+        await office.until_delivered("a", "b")
+    assert (len(one.payloads), len(two.payloads)) == (1, 2)
 
 
 async def test_a_channel_that_hangs_delays_no_other(
@@ -200,9 +200,9 @@ async def test_a_sender_that_crashes_is_visible_and_restarted(
         await office.until_told("sender: ready")
         office.seen_by_worker.error = BrokenError("SECRET")
         office.seen_by_worker.fail_writes = True
+        await office.queue("a")
         await office.until_told("channel desk: crashed with BrokenError")
         office.seen_by_worker.fail_writes = False
-        await office.queue("a")
         await office.until_delivered("a")
         await office.until_told("sender: ready")
 

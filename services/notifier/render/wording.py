@@ -31,6 +31,9 @@ NOTICE_SEVERITY = {
     NoticeKind.ANSWERS_AGAIN: Severity.LOW,
     NoticeKind.PUBLISHES_AGAIN: Severity.LOW,
     NoticeKind.RECONNECTED: Severity.LOW,
+    NoticeKind.CHANNEL_SUSPENDED: Severity.URGENT,
+    NoticeKind.CHANNEL_WORKS: Severity.LOW,
+    NoticeKind.DELIVERY_FAILED: Severity.HIGH,
 }
 
 WHERE = {

@@ -21,6 +21,13 @@ def upgrade() -> None:
         )
         batch_op.add_column(sa.Column("progress", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("rank", sa.Integer(), server_default="0", nullable=False))
+    op.create_index(
+        "ix_deliveries_queue",
+        "deliveries",
+        ["channel_id", "rank", "created_at", "delivery_id"],
+        sqlite_where=sa.text("state = 'pending'"),
+        postgresql_where=sa.text("state = 'pending'"),
+    )
     op.create_table(
         "told",
         sa.Column("subscription_id", sa.String(length=80), nullable=False),
@@ -96,5 +103,17 @@ def upgrade() -> None:
         sa.Column("since", _TIME, nullable=False),
         sa.Column("reason", sa.String(length=20), nullable=False),
         sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("trial_at", _TIME, nullable=False),
         sa.PrimaryKeyConstraint("channel_id", name=op.f("pk_suspended_channels")),
+    )
+    op.create_table(
+        "failure_episodes",
+        sa.Column("channel_id", sa.String(length=80), nullable=False),
+        sa.Column("reason", sa.String(length=20), nullable=False),
+        sa.Column("since", _TIME, nullable=False),
+        sa.Column("last_at", _TIME, nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("told_at", _TIME, nullable=True),
+        sa.PrimaryKeyConstraint("channel_id", "reason", name=op.f("pk_failure_episodes")),
     )
