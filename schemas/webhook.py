@@ -49,7 +49,8 @@ class HookReport(Message):
     source: str
     host: str | None = None
     url: str | None = None
-    copy_of_text: bool = Field(description="the same text; else it was written independently")
+    is_copy: bool = Field(description="of a text; else it was written independently")
+    copied_from: str | None = Field(default=None, description="the source of that text")
     seen_at: UtcDatetime
 
 
@@ -69,7 +70,7 @@ class HookTimes(Message):
     seen_at: UtcDatetime = Field(description="when this version of the article was seen")
     matched_at: UtcDatetime
     sent_at: UtcDatetime = Field(description="when this attempt was made")
-    in_words: str = Field(description="the delays between them")
+    in_words: str = Field(description="the first two in the subscriber's zone, and the delays")
 
 
 class HookLinks(Message):
@@ -97,6 +98,11 @@ class HookAlert(Message):
     times: HookTimes
     others: tuple[HookReport, ...] = Field(description="in the order in which they were seen")
     others_left_out: int = Field(default=0, description="beyond those")
+    others_in_words: str = Field(default="", description="who they are, and how many are copies")
+    copied_from: str | None = Field(default=None, description="whose text this report is")
+    updates: str | None = Field(
+        default=None, description="of story.updated: the delivery_id of the alert that it updates"
+    )
     zone: str = Field(description="the subscription's time zone")
     test: bool = Field(default=False, description="somebody tries the channel")
     links: HookLinks = HookLinks()

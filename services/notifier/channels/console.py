@@ -10,19 +10,23 @@ from datetime import datetime
 
 from rich.console import Console
 
+from services.notifier.actions.signed import NO_LINKS, Links
 from services.notifier.channels.detail import detail
 from services.notifier.channels.port import ATTEMPT_TIMEOUT, NOTHING_BEFORE, Before
 from services.notifier.message import AnyMessage
 from services.notifier.outcome import Delivered, Outcome, Reason, TryLater
-from services.notifier.render import render_console
+from services.notifier.render import offers_for, render_console
 
 
 class ConsoleChannel:
     """Prints to `console`; see `Channel`."""
 
-    def __init__(self, console: Console, timeout: float = ATTEMPT_TIMEOUT) -> None:
+    def __init__(
+        self, console: Console, timeout: float = ATTEMPT_TIMEOUT, links: Links = NO_LINKS
+    ) -> None:
         self._console = console
         self._timeout = timeout
+        self._links = links
         self._printer = ThreadPoolExecutor(1, thread_name_prefix="console-channel")
 
     async def send(
@@ -45,7 +49,8 @@ class ConsoleChannel:
 
     def _print(self, message: AnyMessage, now: datetime) -> None:
         with self._console.capture() as capture:
-            self._console.print(render_console(message, now, self._console.width))
+            offers = offers_for(message, self._links)
+            self._console.print(render_console(message, now, self._console.width, offers))
         encoding = self._console.encoding
         # A terminal that cannot show a letter gets a question mark, not no alert.
         shown = capture.get().encode(encoding, "replace").decode(encoding)

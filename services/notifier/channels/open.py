@@ -50,7 +50,8 @@ def open_channel(
     """The channel that `spec` describes; connects to nothing and reads no secret yet."""
     match spec:
         case ConsoleSpec():
-            return ConsoleChannel(around.console or Console(file=sys.stdout), around.timeout)
+            console = around.console or Console(file=sys.stdout)
+            return ConsoleChannel(console, around.timeout, around.links)
         case SlackSpec(token=SecretRef()):
             return SlackBotChannel(spec, env, around.timeout, around.allowed, around.links)
         case SlackSpec():

@@ -13,7 +13,7 @@ from schemas.rule import Severity
 from services.notifier import clean
 from services.notifier.excerpts import Excerpt
 from services.notifier.message import AlertMessage, AnyMessage, NoticeMessage, SummaryMessage
-from services.notifier.render import wording
+from services.notifier.render import others, wording
 from services.notifier.render.cleaned import cleaned, cleaned_notice, cleaned_summary
 from services.notifier.render.dialects import Dialect, harmless, harmless_link
 from services.notifier.render.offers import NO_OFFERS, Offers, offers_in_words
@@ -77,8 +77,8 @@ def _gravest(summary: SummaryMessage) -> Severity:
 
 
 def _title(message: AlertMessage) -> str:
-    test = "Test · " if message.test else ""
-    return harmless(f"{test}{message.title}")
+    before = f"{'Test · ' if message.test else ''}{'Update · ' if message.update else ''}"
+    return harmless(f"{before}{message.title}")
 
 
 def _alert(message: AlertMessage, now: datetime, dialect: Dialect) -> Iterator[str]:
@@ -86,6 +86,8 @@ def _alert(message: AlertMessage, now: datetime, dialect: Dialect) -> Iterator[s
     if message.url:
         yield dialect.link("", harmless_link(message.url))
     yield from _rules(message, dialect)
+    if message.others:
+        yield dialect.text(harmless(others.in_a_line(message)))
     for excerpt in message.excerpts:
         yield from _excerpt(excerpt, message, dialect)
     yield dialect.text(f"Published {harmless(wording.published(message))}")

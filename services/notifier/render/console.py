@@ -13,8 +13,9 @@ from rich.text import Text
 from schemas.rule import Severity
 from services.notifier.excerpts import Excerpt
 from services.notifier.message import AlertMessage, AnyMessage, NoticeMessage, SummaryMessage
-from services.notifier.render import wording
+from services.notifier.render import others, wording
 from services.notifier.render.cleaned import cleaned, cleaned_notice, cleaned_summary
+from services.notifier.render.offers import NO_OFFERS, Offers, offers_in_words
 
 MOST_COLUMNS = 120
 """Wider lines are hard to read."""
@@ -29,39 +30,51 @@ _HIT = Style(bold=True, color="bright_yellow")
 _QUIET = Style(dim=True)
 
 
-def render_console(message: AnyMessage, sent_at: datetime, width: int) -> Panel:
+def render_console(
+    message: AnyMessage, sent_at: datetime, width: int, offers: Offers = NO_OFFERS
+) -> Panel:
     """The message as a panel `width` columns wide (at most 120).
 
     Texts are `Text` objects: square brackets in a headline are not read as markup.
     """
+    offered = list(_offered(message, offers))
     match message:
         case NoticeMessage():
-            return _notice(cleaned_notice(message), width)
+            return _notice(cleaned_notice(message), width, offered)
         case SummaryMessage():
-            return _summary(cleaned_summary(message), width)
+            return _summary(cleaned_summary(message), width, offered)
         case AlertMessage():
-            return _alert(cleaned(message), sent_at, width)
+            return _alert(cleaned(message), sent_at, width, offered)
 
 
-def _alert(message: AlertMessage, sent_at: datetime, width: int) -> Panel:
+def _alert(
+    message: AlertMessage, sent_at: datetime, width: int, offered: list[RenderableType]
+) -> Panel:
     severity = message.rules[0].severity if message.rules else Severity.LOW
-    return _panel(_parts(message, sent_at), _title(message), severity, width)
+    return _panel([*_parts(message, sent_at), *offered], _title(message), severity, width)
 
 
-def _notice(message: NoticeMessage, width: int) -> Panel:
+def _notice(message: NoticeMessage, width: int, offered: list[RenderableType]) -> Panel:
     facts = _table((name, Text(said)) for name, said in message.facts)
     title = Text(message.title, style=Style(bold=True))
-    parts: list[RenderableType] = [title, *map(Text, message.lines), Text(), facts]
+    parts: list[RenderableType] = [title, *map(Text, message.lines), Text(), facts, *offered]
     return _panel(parts, wording.NOTICE, wording.NOTICE_SEVERITY[message.kind], width)
 
 
-def _summary(message: SummaryMessage, width: int) -> Panel:
+def _summary(message: SummaryMessage, width: int, offered: list[RenderableType]) -> Panel:
     parts: list[RenderableType] = list(map(Text, message.lines))
     for item in message.items:
         parts += [*([Text()] if parts else []), *_item(item)]
     if message.left_out:
         parts += [Text(), Text(wording.left_out(message.left_out), style=_QUIET)]
-    return _panel(parts, message.title, wording.gravest(message.items), width)
+    return _panel([*parts, *offered], message.title, wording.gravest(message.items), width)
+
+
+def _offered(message: AnyMessage, offers: Offers) -> Iterator[RenderableType]:
+    rows = [(f"{words}:", url) for words, url in offers_in_words(message, offers)]
+    if rows:
+        yield Text()
+        yield _table((words, Text(url, style=Style(link=url))) for words, url in rows)
 
 
 def _item(item: AlertMessage) -> Iterator[RenderableType]:
@@ -125,6 +138,8 @@ def _table(rows: Iterable[tuple[str, Text]]) -> Table:
 
 def _facts_in_words(message: AlertMessage, sent_at: datetime) -> Iterator[tuple[str, Text]]:
     yield from _rules(message)
+    if message.others:
+        yield "Others", Text(others.in_a_line(message))
     yield "Published", Text(wording.published(message))
     yield "Seen", Text(wording.moment(message.first_seen_at, message.zone))
     yield "Read", Text(wording.what_was_read(message))

@@ -16,7 +16,7 @@ from schemas.rule import Severity
 from services.notifier import clean
 from services.notifier.excerpts import Excerpt
 from services.notifier.message import AlertMessage, AnyMessage, NoticeMessage, SummaryMessage
-from services.notifier.render import wording
+from services.notifier.render import others, wording
 from services.notifier.render.cleaned import cleaned, cleaned_notice, cleaned_summary
 from services.notifier.render.offers import NO_OFFERS, Offers, offers_in_words
 
@@ -171,6 +171,8 @@ def _sentence(excerpt: Excerpt) -> str:
 
 
 def _facts(message: AlertMessage, now: datetime) -> Iterator[tuple[str, str]]:
+    if message.others:
+        yield "Others", others.in_a_line(message)
     yield "Published", wording.published(message)
     yield "Seen", wording.moment(message.first_seen_at, message.zone)
     yield "Read", wording.what_was_read(message)

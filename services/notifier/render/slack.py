@@ -88,6 +88,8 @@ def _blocks(message: AlertMessage, now: datetime) -> Iterator[Block]:
     for excerpt in message.excerpts:
         yield from _excerpt(excerpt, message)
     yield context(_rules(message))
+    if message.others:
+        yield context(_others(message))
     yield context(_times(message))
     yield context(f"{wording.what_was_read(message)}. {_capital(wording.latency(message, now))}.")
 
@@ -120,6 +122,10 @@ def _rules(message: AlertMessage) -> str:
     named, more = wording.named_rules(message)
     lines = [f"{wording.SEVERITY[r.severity]} · *{escaped(r.name, 250)}*" for r in named]
     return "\n".join(lines + ([f"and {more} more"] if more else [])) or "A test of this channel"
+
+
+def _others(message: AlertMessage) -> str:
+    return escaped(others.in_a_line(message), 2_000)
 
 
 def _times(message: AlertMessage) -> str:

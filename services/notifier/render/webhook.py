@@ -31,7 +31,7 @@ from services.notifier.message import (
     OtherReport,
     SummaryMessage,
 )
-from services.notifier.render import wording
+from services.notifier.render import others, wording
 from services.notifier.render.cleaned import cleaned, cleaned_notice, cleaned_summary
 from services.notifier.render.offers import NO_OFFERS, Offers
 
@@ -75,6 +75,9 @@ def _alert(message: AlertMessage, sent_at: datetime, offers: Offers) -> HookAler
         times=_times(message, sent_at),
         others=tuple(map(_report, message.others)),
         others_left_out=message.others_left_out,
+        others_in_words=others.in_a_line(message),
+        copied_from=message.copied_from,
+        updates=message.updates,
         zone=message.zone,
         test=message.test,
         links=_links(offers),
@@ -135,7 +138,7 @@ def _times(message: AlertMessage, sent_at: datetime) -> HookTimes:
         seen_at=message.seen_at,
         matched_at=message.matched_at,
         sent_at=sent_at,
-        in_words=wording.latency(message, sent_at),
+        in_words=wording.times(message, sent_at),
     )
 
 
@@ -144,7 +147,8 @@ def _report(other: OtherReport) -> HookReport:
         source=other.source,
         host=other.host,
         url=other.url,
-        copy_of_text=other.is_copy,
+        is_copy=other.is_copy,
+        copied_from=other.copied_from,
         seen_at=other.seen_at,
     )
 

@@ -109,6 +109,12 @@ def latency(message: AlertMessage, sent: datetime) -> str:
     return ", ".join(steps)
 
 
+def times(message: AlertMessage, sent: datetime) -> str:
+    """When it was published and seen on the subscriber's clock, and the way of the news."""
+    seen = moment(message.first_seen_at, message.zone)
+    return f"Published {published(message)}, seen {seen}: {latency(message, sent)}"
+
+
 def span(length: timedelta) -> str:
     """A length of time in words, its two largest units at most: `2 hours 5 minutes`."""
     seconds = max(length.total_seconds(), 0.0)  # clocks of two machines may disagree
