@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 MAX_NAME = 80
+_NOT_IN_AN_ADDRESS = re.compile(r"[\s<>,;\x00-\x1f\x7f-\x9f]")
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,79}")
 
 
@@ -67,7 +68,7 @@ def _check_zone(value: str) -> str:
 
 def _check_address(value: str) -> str:
     local, at, domain = value.rpartition("@")
-    if not (at and local and "." in domain.strip(".")) or re.search(r"[\s<>,;\x00-\x1f]", value):
+    if not (at and local and "." in domain.strip(".")) or _NOT_IN_AN_ADDRESS.search(value):
         raise ValueError("an e-mail address looks like name@example.org")
     return value
 

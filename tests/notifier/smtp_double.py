@@ -3,7 +3,8 @@
 import asyncio
 import email
 import email.policy
-from collections.abc import AsyncIterator, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
@@ -20,10 +21,17 @@ CLOSE = "close"
 
 @dataclass
 class SmtpDouble:
-    """What was mailed, and what is answered instead of yes: by recipient, or once to all."""
+    """What was mailed, and what is answered instead of yes: by recipient, or once to all.
+
+    `connections` counts all that were made; `options` are those of every MAIL.
+    """
 
     port: int = 0
     mails: list[tuple[list[str], EmailMessage]] = field(default_factory=list)
+    connections: int = 0
+    options: list[list[str]] = field(default_factory=list)
+    hang_up: Callable[[], None] = lambda: None
+    connected: Callable[[], int] = lambda: 0
     to_recipients: dict[str, str] = field(default_factory=dict)
     to_sender: str | None = None
     to_data: str | None = None
@@ -34,6 +42,7 @@ class SmtpDouble:
     ) -> str:
         envelope.mail_from = address
         envelope.mail_options.extend(options)
+        self.options.append(options)
         return self.to_sender or "250 ok"
 
     async def handle_RCPT(  # noqa: N802
@@ -66,14 +75,22 @@ class SmtpDouble:
 
 @asynccontextmanager
 async def smtp_double(
-    certificate: Certificate | None = None, *, implicit: bool = False, utf8: bool = False
+    certificate: Certificate | None = None,
+    *,
+    implicit: bool = False,
+    utf8: bool = False,
+    largest: int | None = None,
 ) -> AsyncIterator[SmtpDouble]:
-    """A running server: with a certificate it wants STARTTLS (or TLS at once) and a login."""
+    """A running server: with a certificate it wants STARTTLS (or TLS at once) and a login.
+
+    `largest`: how many bytes of a mail it says it takes.
+    """
     double, protocols = SmtpDouble(), []
     loop = asyncio.get_running_loop()
     context = certificate.serving() if certificate else None
 
     def connected() -> SMTP:
+        double.connections += 1
         protocols.append(
             SMTP(
                 double,
@@ -85,19 +102,27 @@ async def smtp_double(
                 auth_required=context is not None and not implicit,
                 auth_require_tls=not implicit,
                 authenticator=double.log_in,
+                data_size_limit=largest,
             )
         )
         return protocols[-1]
 
+    def hang_up() -> None:
+        for protocol in protocols:
+            if protocol.transport is not None:
+                protocol.transport.close()
+
+    double.hang_up = hang_up
+    double.connected = lambda: sum(
+        p.transport is not None and not p.transport.is_closing() for p in protocols
+    )
     server = await loop.create_server(connected, "127.0.0.1", 0, ssl=context if implicit else None)
     double.port = server.sockets[0].getsockname()[1]
     try:
         yield double
     finally:
         server.close()
-        for protocol in protocols:
-            if protocol.transport is not None:
-                protocol.transport.close()
+        hang_up()
         conversations = [p._handler_coroutine for p in protocols if p._handler_coroutine]
         for conversation in conversations:
             conversation.cancel()  # after a failed handshake it would wait for ever
@@ -106,14 +131,14 @@ async def smtp_double(
 
 
 @asynccontextmanager
-async def scripted_server(answers: Mapping[str, str]) -> AsyncIterator[int]:
+async def scripted_server(answers: Mapping[str, str | Sequence[str]]) -> AsyncIterator[int]:
     """A server without TLS that gives `answers` to commands, and else 250; yields its port.
 
     `greeting` and `.` (the end of the data) count as commands. The answer HANG gives none,
-    CLOSE drops the connection.
+    CLOSE drops the connection. Of several answers to a command each is given once, in turn.
     """
     released = asyncio.Event()
-    script = {"greeting": "220 hi", "DATA": "354 go on", **answers}
+    script = _Script(answers)
     conversations: dict[asyncio.StreamWriter, asyncio.Task[None] | None] = {}
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -136,15 +161,29 @@ async def scripted_server(answers: Mapping[str, str]) -> AsyncIterator[int]:
         await server.wait_closed()
 
 
+class _Script:
+    """What is answered to a command."""
+
+    def __init__(self, answers: Mapping[str, str | Sequence[str]]) -> None:
+        self._always = {c: a for c, a in answers.items() if isinstance(a, str)}
+        self._once = {c: deque(a) for c, a in answers.items() if not isinstance(a, str)}
+
+    def answer_to(self, command: str) -> str:
+        if self._once.get(command):
+            return self._once[command].popleft()
+        yes = {"greeting": "220 hi", "DATA": "354 go on", "QUIT": "221 bye"}
+        return self._always.get(command, yes.get(command, "250 ok"))
+
+
 async def _play(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
-    answers: Mapping[str, str],
+    script: "_Script",
     released: asyncio.Event,
 ) -> None:
     command, in_data = "greeting", False
     while command:
-        answer = answers.get(command, "250 ok")
+        answer = script.answer_to(command)
         if answer == HANG:
             await released.wait()
         if answer in {HANG, CLOSE}:

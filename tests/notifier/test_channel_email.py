@@ -2,30 +2,27 @@
 
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from schemas.folder import EmailSpec, SecretRef
 from services.notifier.channels.email import EmailChannel
-from services.notifier.channels.mail import mail_of
-from services.notifier.channels.recipients import MOST_REMEMBERED, Memory, Recipients
-from services.notifier.composing import compose
-from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLater, suspends
+from services.notifier.channels.port import Before
+from services.notifier.outcome import (
+    Delivered,
+    GaveUp,
+    Outcome,
+    Reason,
+    TryLater,
+    Unwanted,
+    suspends,
+)
 from tests.contracts.channel_contract import ChannelContract
 from tests.notifier.alerts import (
-    IDS,
     NOW,
-    article,
     ferry_alert,
-    hit,
-    hostile_alert,
-    matches,
-    rule_match,
 )
 from tests.notifier.certificates import Certificate, make_certificate
 from tests.notifier.free_ports import closed_port
@@ -87,6 +84,12 @@ async def outcome_of(channel: EmailChannel) -> Outcome:
     return await channel.send(ferry_alert(), NOW)
 
 
+async def again(channel: EmailChannel, outcome: Outcome) -> Outcome:
+    """The next attempt, as the sender makes it."""
+    assert isinstance(outcome, TryLater | GaveUp)
+    return await channel.send(ferry_alert(), NOW, Before(progress=outcome.progress))
+
+
 async def scripted(answers: dict[str, str], timeout: float = PATIENT) -> Outcome:
     async with scripted_server(answers) as port:
         return await outcome_of(unprotected(port, timeout))
@@ -124,33 +127,30 @@ class TestEmailChannel(ChannelContract):
         return secure.text
 
 
-async def test_one_mail_goes_to_all_recipients(plain: SmtpDouble) -> None:
-    assert await outcome_of(unprotected(plain.port)) == Delivered("queued as 1")
-    [(recipients, mail)] = plain.mails
-    assert recipients == [ANN, BOB]
-    assert mail["To"] == f"{ANN}, {BOB}"
-    assert mail["From"] == "Wirewatch <alerts@wire.example>"
-    assert mail["Auto-Submitted"] == "auto-generated"
-    assert mail["Date"].datetime.astimezone(UTC) == NOW
-    assert [part.get_content_type() for part in mail.iter_parts()] == ["text/plain", "text/html"]
+async def test_everybody_gets_a_mail_of_their_own_over_one_connection(plain: SmtpDouble) -> None:
+    assert await outcome_of(unprotected(plain.port)) == Delivered("queued as 1; queued as 2")
+    assert [recipients for recipients, _ in plain.mails] == [[ANN], [BOB]]
+    assert [str(mail["To"]) for _, mail in plain.mails] == [ANN, BOB]
+    assert plain.connections == 1
 
 
-async def test_a_repeat_carries_the_same_identity(plain: SmtpDouble) -> None:
-    for _ in range(2):
-        await outcome_of(unprotected(plain.port))
-    assert {str(mail["Message-ID"]) for _, mail in plain.mails} == {
-        "<0123456789abcdef@wire.example>"
-    }
+async def test_a_recipient_written_twice_gets_one_mail(plain: SmtpDouble) -> None:
+    channel = EmailChannel(spec(plain.port, recipients=(ANN, ANN)), {}, PATIENT)
+    assert isinstance(await outcome_of(channel), Delivered)
+    assert len(plain.mails) == 1
 
 
-async def test_mails_of_one_story_refer_to_one_thread(plain: SmtpDouble) -> None:
-    channel = unprotected(plain.port)
-    for delivery in ("first", "second"):
-        await channel.send(ferry_alert().model_copy(update={"delivery_id": delivery}), NOW)
-    assert {str(mail["References"]) for _, mail in plain.mails} == {
-        "<story.fedcba9876543210@wire.example>"
-    }
-    assert len({mail["Message-ID"] for _, mail in plain.mails}) == 2
+async def test_who_has_unsubscribed_gets_nothing(plain: SmtpDouble) -> None:
+    channel = EmailChannel(spec(plain.port, recipients=("Ann@Desk.example", BOB)), {}, PATIENT)
+    outcome = await channel.send(ferry_alert(), NOW, Before(left_out=frozenset({ANN})))
+    assert isinstance(outcome, Delivered)
+    assert [recipients for recipients, _ in plain.mails] == [[BOB]]
+
+
+async def test_where_all_have_unsubscribed_nothing_is_sent_and_nothing_failed() -> None:
+    channel = unprotected(closed_port())
+    outcome = await channel.send(ferry_alert(), NOW, Before(left_out=frozenset({ANN, BOB})))
+    assert outcome == Unwanted("all recipients have unsubscribed")
 
 
 async def test_tls_from_the_first_byte(certificate: Certificate) -> None:
@@ -204,34 +204,66 @@ async def test_greylisting_is_waited_out(plain: SmtpDouble) -> None:
     assert outcome.reason is Reason.SERVER_ERROR
     assert "greylisted" in outcome.detail
     plain.to_recipients = {}
-    assert isinstance(await outcome_of(channel), Delivered)
-    assert [recipients for recipients, _ in plain.mails] == [[ANN, BOB]]
+    assert isinstance(await again(channel, outcome), Delivered)
+    assert [recipients for recipients, _ in plain.mails] == [[ANN], [BOB]]
 
 
 async def test_who_has_a_mail_does_not_get_it_again_when_others_must_wait(
     plain: SmtpDouble,
 ) -> None:
     plain.to_recipients = {BOB: "452 4.2.2 mailbox full"}
-    channel = unprotected(plain.port)
-    outcome = await outcome_of(channel)
+    outcome = await outcome_of(unprotected(plain.port))
     assert isinstance(outcome, TryLater)
-    assert outcome.detail == (f"1 of 2 recipients have it; not yet {BOB}: 452 4.2.2 mailbox full")
+    assert outcome.detail == f"1 of 2 recipients have it; not yet {BOB}: 452 4.2.2 mailbox full"
     plain.to_recipients = {}
-    assert isinstance(await outcome_of(channel), Delivered)
+    assert isinstance(await again(unprotected(plain.port), outcome), Delivered)
     assert [recipients for recipients, _ in plain.mails] == [[ANN], [BOB]]
 
 
 async def test_a_recipient_refused_for_good_makes_a_failure_that_can_be_seen(
     plain: SmtpDouble,
 ) -> None:
-    plain.to_recipients = {BOB: "550 5.1.1 no such user"}
-    channel = unprotected(plain.port)
-    assert await outcome_of(channel) == GaveUp(
-        Reason.REFUSED, f"1 of 2 recipients have it; refused for {BOB}: 550 5.1.1 no such user"
+    plain.to_recipients = {ANN: "550 5.1.1 no such user"}
+    outcome = await outcome_of(unprotected(plain.port))
+    assert isinstance(outcome, GaveUp)
+    assert outcome.reason is Reason.REFUSED
+    assert outcome.detail == (
+        f"1 of 2 recipients have it; refused for {ANN}: 550 5.1.1 no such user"
     )
     plain.to_recipients = {}
-    assert isinstance(await outcome_of(channel), Delivered)
-    assert [recipients for recipients, _ in plain.mails] == [[ANN], [BOB]]
+    assert isinstance(await again(unprotected(plain.port), outcome), Delivered)
+    assert [recipients for recipients, _ in plain.mails] == [[BOB], [ANN]]
+
+
+async def test_who_was_refused_for_good_is_not_tried_again_while_others_wait(
+    plain: SmtpDouble,
+) -> None:
+    plain.to_recipients = {ANN: "550 no such user", BOB: "450 greylisted"}
+    outcome = await outcome_of(unprotected(plain.port))
+    assert isinstance(outcome, TryLater)
+    plain.to_recipients = {}
+    assert isinstance(await again(unprotected(plain.port), outcome), GaveUp)
+    assert [recipients for recipients, _ in plain.mails] == [[BOB]]
+
+
+async def test_a_mail_that_breaks_the_connection_does_not_hold_up_the_others() -> None:
+    outcome: Outcome = await scripted({".": CLOSE})
+    assert isinstance(outcome, TryLater)
+    assert "1 of 2" not in outcome.detail
+    async with scripted_server({".": ["250 ok", CLOSE]}) as port:
+        outcome = await again(unprotected(port), outcome)
+    assert isinstance(outcome, TryLater)
+    assert outcome.progress is not None
+    assert '"reached": ["bob@desk.example"]' in outcome.progress
+
+
+@pytest.mark.parametrize("progress", ["", "seen", "[1]", "{}"])
+async def test_progress_of_another_kind_of_channel_is_no_progress(
+    progress: str, plain: SmtpDouble
+) -> None:
+    outcome = await unprotected(plain.port).send(ferry_alert(), NOW, Before(progress=progress))
+    assert isinstance(outcome, Delivered)
+    assert len(plain.mails) == 2
 
 
 async def test_a_mail_refused_for_everybody_is_given_up(plain: SmtpDouble) -> None:
@@ -324,29 +356,3 @@ async def test_a_server_without_other_scripts_loses_no_alert(plain: SmtpDouble) 
     outcome = await outcome_of(channel)
     assert isinstance(outcome, TryLater)
     assert "SMTPUTF8" in outcome.detail
-
-
-def test_a_headline_cannot_add_a_header() -> None:
-    content = mail_of(hostile_alert(), spec(25), NOW).content
-    headers = content.split(b"\r\n\r\n", maxsplit=1)[0]
-    assert b"\r\nBcc:" not in headers
-    assert b"\nBcc:" not in headers.replace(b"\r\n", b"")
-    assert content.isascii()
-
-
-@given(st.text(max_size=200), st.text(max_size=40), st.text(max_size=40))
-@settings(derandomize=True, max_examples=150, deadline=None)
-def test_any_text_and_any_identity_make_a_mail(title: str, source: str, identity: str) -> None:
-    of = article(title=title, source=source)
-    message = compose(matches(of, rule_match("r", [[hit(of, "ferry")]])), {"r"}, IDS, "UTC")
-    message = message.model_copy(update={"delivery_id": identity, "story_id": identity})
-    assert mail_of(message, spec(25), NOW).content.isascii()
-
-
-def test_the_memory_of_half_done_deliveries_is_bounded() -> None:
-    memory = Memory()
-    for number in range(MOST_REMEMBERED + 1):
-        recipients = Recipients((ANN, BOB), reached={ANN})
-        memory.keep(str(number), recipients, TryLater(Reason.SERVER_ERROR, None, ""))
-    assert memory.of("0", (ANN, BOB)).left() == [ANN, BOB]
-    assert memory.of("1", (ANN, BOB)).left() == [BOB]
