@@ -12,8 +12,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.folder import FeedSpec
 from services.poller import memory as remembered
-from services.poller.fetch import Validators
 from services.poller.health.vitals import Vitals
+from services.poller.replies import Validators
 from services.poller.schedule import Health, Rhythm
 from services.store import feeds, written
 from services.store.database import Database

@@ -1,8 +1,8 @@
 """What the poller counts: the closed label sets, shown at 0 before anything has happened."""
 
 from schemas.article import TextOrigin, TextReason
-from services.poller.fetch import FetchReason
 from services.poller.parse import ParseReason
+from services.poller.replies import FetchReason
 from services.runtime.metrics import Metrics
 
 POLL_OUTCOMES = frozenset(

@@ -7,13 +7,13 @@ from operator import attrgetter
 from typing import Any
 
 from services.poller import moving
-from services.poller.fetch import UNCONDITIONAL, Validators
 from services.poller.health import vitals
 from services.poller.health.texts import Texts
 from services.poller.health.vitals import NOTHING_KNOWN, Vitals
 from services.poller.identity import published_at
 from services.poller.moving import NOWHERE, Redirects
 from services.poller.news import Since, Sorted
+from services.poller.replies import UNCONDITIONAL, Validators
 from services.poller.schedule import (
     UNKNOWN,
     Health,

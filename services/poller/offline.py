@@ -5,7 +5,7 @@ off, and all at about the same time. So when feeds of several hosts that were we
 and nobody answers in between, failures count for no feed until somebody does.
 """
 
-from services.poller.fetch import FetchReason
+from services.poller.replies import FetchReason
 
 SILENT_HOSTS = 3
 # TLS: a network that wants a login answers for everybody, with a certificate of its own.

@@ -17,14 +17,7 @@ from services.poller import memory as remembered
 from services.poller import schedule
 from services.poller.addresses import host_of
 from services.poller.credentials import access_of
-from services.poller.fetch import (
-    Fetched,
-    FetchFailed,
-    FetchReason,
-    FetchResult,
-    NotModified,
-    fetch,
-)
+from services.poller.fetch import fetch
 from services.poller.health.states import state_of
 from services.poller.ingest import Ingest
 from services.poller.memory import Memory
@@ -34,6 +27,7 @@ from services.poller.offline import Offline
 from services.poller.parse import ParsedFeed, ParseFailed
 from services.poller.records import Record, Records
 from services.poller.remembering import Taken
+from services.poller.replies import Fetched, FetchFailed, FetchReason, FetchResult, NotModified
 from services.poller.retrying import PageRetries
 from services.poller.schedule import PollOutcome
 from services.poller.surroundings import PollingPolicy, Surroundings

@@ -9,16 +9,10 @@ from schemas.article import TextReason
 from services.poller.articles import NoPageText, PageResult, PageText
 from services.poller.credentials import OPEN, Access
 from services.poller.extract import Extracted, NoText
-from services.poller.fetch import (
-    Fetched,
-    FetchFailed,
-    FetchLimits,
-    FetchReason,
-    NotModified,
-    fetch,
-)
+from services.poller.fetch import FetchLimits, fetch
 from services.poller.pages import TextWorkers
 from services.poller.pauses import Pauses
+from services.poller.replies import Fetched, FetchFailed, FetchReason, NotModified
 from services.poller.robots import Disallowed, Robots, Unknown
 from services.poller.scrubbing import page_without_secrets
 from services.poller.walls import is_consent_page

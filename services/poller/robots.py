@@ -21,15 +21,8 @@ from yarl import URL
 
 from services.poller.addresses import NotFetchable, web_address
 from services.poller.credentials import OPEN, Access
-from services.poller.fetch import (
-    Fetched,
-    FetchFailed,
-    FetchLimits,
-    FetchReason,
-    FetchResult,
-    NotModified,
-    fetch,
-)
+from services.poller.fetch import FetchLimits, fetch
+from services.poller.replies import Fetched, FetchFailed, FetchReason, FetchResult, NotModified
 from services.runtime.clock import Clock
 
 log = structlog.get_logger()

@@ -15,10 +15,10 @@ from services.embedded.why.addresses import address_of, aliases_of, are_related,
 from services.embedded.why.command import verdicts_of
 from services.embedded.why.facts import History, Kept, Progress, World
 from services.embedded.why.way import Asked, Verdicts, Way, way_of
-from services.poller.fetch import UNCONDITIONAL
 from services.poller.identity import aliases_of as aliases_of_entries
 from services.poller.memory import Memory
 from services.poller.parse import FeedEntry
+from services.poller.replies import UNCONDITIONAL
 from services.poller.schedule import Health
 from services.store.feeds import NOT_PUBLISHED, PageRetry, SeenEntry
 from services.store.lookups import JudgedRevision, RaisedAlert, StoryDelivery

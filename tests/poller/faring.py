@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from services.poller import memory as remembered
-from services.poller.fetch import UNCONDITIONAL
 from services.poller.health import vitals
 from services.poller.memory import Memory
+from services.poller.replies import UNCONDITIONAL
 from services.poller.schedule import Health, Policy, SaidGone, after
 
 START = datetime(2026, 3, 2, 8, 0, tzinfo=UTC)  # a Monday

@@ -16,20 +16,17 @@ import pytest
 from aiohttp import web
 
 from services.poller.extract import NoText, NoTextReason, extract_page
-from services.poller.fetch import (
-    FEED_LIMITS,
-    PAGE_LIMITS,
+from services.poller.fetch import FEED_LIMITS, PAGE_LIMITS, FetchLimits, fetch
+from services.poller.parse import ParseFailed, ParseReason, parse_feed
+from services.poller.replies import (
     Fetched,
     FetchFailed,
-    FetchLimits,
     FetchReason,
     FetchResult,
     NotModified,
     Validators,
-    fetch,
     parse_retry_after,
 )
-from services.poller.parse import ParseFailed, ParseReason, parse_feed
 from services.poller.session import new_session
 from services.runtime.netguard import LOOPBACK
 

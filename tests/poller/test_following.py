@@ -13,9 +13,9 @@ from structlog.testing import capture_logs
 from services.poller import following as module
 from services.poller import memory as remembered
 from services.poller.agenda import Agenda
-from services.poller.fetch import UNCONDITIONAL
 from services.poller.following import Following
 from services.poller.memory import new_memory
+from services.poller.replies import UNCONDITIONAL
 from services.poller.schedule import Health
 from services.poller.sharing import Everything
 from services.store import feeds, written

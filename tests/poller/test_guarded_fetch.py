@@ -15,7 +15,8 @@ from aiohttp import web
 from yarl import URL
 
 from services.poller.addresses import NotFetchable, web_address
-from services.poller.fetch import FEED_LIMITS, Fetched, FetchFailed, FetchLimits, FetchReason, fetch
+from services.poller.fetch import FEED_LIMITS, FetchLimits, fetch
+from services.poller.replies import Fetched, FetchFailed, FetchReason
 from services.poller.session import new_session
 from services.poller.websub.hub import ask
 from services.poller.websub.plan import Refused

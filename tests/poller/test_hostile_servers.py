@@ -13,15 +13,8 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
-from services.poller.fetch import (
-    FEED_LIMITS,
-    Fetched,
-    FetchFailed,
-    FetchLimits,
-    FetchReason,
-    FetchResult,
-    fetch,
-)
+from services.poller.fetch import FEED_LIMITS, FetchLimits, fetch
+from services.poller.replies import Fetched, FetchFailed, FetchReason, FetchResult
 from services.poller.session import new_session
 from services.runtime.netguard import LOOPBACK
 from tests.notifier.certificates import make_certificate, make_expired_certificate

@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from schemas.folder import FeedSpec
-from services.poller.fetch import FetchReason
 from services.poller.memory import Memory, new_memory
 from services.poller.offline import Offline
+from services.poller.replies import FetchReason
 from tests.poller.wire import PollingDesk
 
 UNREACHABLE = FetchReason.UNREACHABLE

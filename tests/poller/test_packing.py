@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from services.poller.fetch import Validators
 from services.poller.health.gaps import Gaps
 from services.poller.health.texts import Texts
 from services.poller.health.vitals import Vitals
 from services.poller.memory import Memory, new_memory
 from services.poller.moving import Redirects
 from services.poller.packing import pack, repack, spec_of, unpack
+from services.poller.replies import Validators
 from services.poller.schedule import Health, Rhythm
 
 NOW = datetime(2026, 3, 1, 12, 30, 1, 234_567, tzinfo=UTC)

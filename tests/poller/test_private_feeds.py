@@ -14,7 +14,8 @@ from aiohttp import web
 from schemas.article import Article
 from schemas.folder import BasicAuth, FeedSpec, SecretRef
 from services.poller.credentials import Access, access_of
-from services.poller.fetch import FEED_LIMITS, Fetched, fetch
+from services.poller.fetch import FEED_LIMITS, fetch
+from services.poller.replies import Fetched
 from services.poller.session import new_session
 from services.runtime.clock import utc_now
 from services.runtime.netguard import LOOPBACK

@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.poller import memory as remembered
-from services.poller.fetch import Validators
 from services.poller.memory import Memory, new_memory
 from services.poller.news import Sorted
 from services.poller.records import AT_ONCE, Record, Records
 from services.poller.remembering import Remembering, Taken
+from services.poller.replies import Validators
 from services.runtime.clock import utc_now
 from services.store import feeds
 from services.store.database import Database, DatabaseUnavailableError

@@ -10,16 +10,10 @@ from aiohttp import web
 
 from schemas.article import TextReason
 from services.poller.articles import NoPageText, PageText
-from services.poller.fetch import (
-    PAGE_LIMITS,
-    Fetched,
-    FetchFailed,
-    FetchReason,
-    FetchResult,
-    ReplyHeaders,
-)
+from services.poller.fetch import PAGE_LIMITS
 from services.poller.pages import TextWorkers
 from services.poller.reading import PageReader
+from services.poller.replies import Fetched, FetchFailed, FetchReason, FetchResult, ReplyHeaders
 from services.poller.robots import Disallowed, Robots, Rules, Unknown, rules_from, with_few_agents
 from services.poller.session import new_session
 from services.runtime.metrics import Metrics

@@ -10,8 +10,8 @@ import typer
 
 from services.cli import app
 from services.notifier.outcome import Reason
-from services.poller.fetch import FetchReason
 from services.poller.parse import ParseReason
+from services.poller.replies import FetchReason
 from services.runtime.metrics import Metrics
 from services.runtime.settings import Settings, variable
 

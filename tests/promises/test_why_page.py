@@ -12,8 +12,8 @@ from services.bus.port import Lag
 from services.embedded.why.command import told_in_lines
 from services.embedded.why.facts import History, Kept, Progress, World
 from services.embedded.why.way import Asked, Verdicts, way_of
-from services.poller.fetch import UNCONDITIONAL
 from services.poller.memory import Memory
+from services.poller.replies import UNCONDITIONAL
 from services.poller.schedule import Health
 from services.store.lookups import JudgedRevision, RaisedAlert
 from tests.engine.newsroom import article, rule

@@ -8,9 +8,10 @@ from aiohttp import ClientSession
 
 from services.embedded.feeds.discovery import Declared, declared_feeds, usual_places
 from services.poller.charset import decode
-from services.poller.fetch import FEED_LIMITS, Fetched, FetchFailed, FetchReason, NotModified, fetch
+from services.poller.fetch import FEED_LIMITS, fetch
 from services.poller.pages import TextWorkers
 from services.poller.parse import ParsedFeed, ParseFailed
+from services.poller.replies import Fetched, FetchFailed, FetchReason, NotModified
 from services.poller.text import clean
 from services.runtime.clock import utc_now
 from services.runtime.redact import shown_url

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import aiohttp
 
 from services.poller.addresses import NotFetchable, redirect_target, web_address
-from services.poller.fetch import parse_retry_after
+from services.poller.replies import parse_retry_after
 from services.poller.text import clean_title
 from services.poller.websub.plan import LEASE_ASKED, Accepted, AskedToWait, HubAnswer, Refused
 from services.runtime.netguard import refusal_in
