@@ -19,8 +19,8 @@ from services.poller.memory import OF_EVERY_POLL, Memory, is_lasting_same
 Spec = Mapping[str, Any]
 """What was written of a feed, as the database keeps it."""
 
-Packed = tuple[bytes, tuple[Any, ...]]
-"""What lasts of a feed, and the times that every poll changes."""
+Packed = tuple[bytes, float | None, float | None, float | None]
+"""What lasts of a feed, and the times that every poll changes, in the order of the fields."""
 
 
 def pack(spec: Spec, memory: Memory) -> Packed:
@@ -28,20 +28,20 @@ def pack(spec: Spec, memory: Memory) -> Packed:
     values = _MEMORY.plain(memory)
     for place in _CHANGING:
         values[place] = None
-    return marshal.dumps((dict(spec), values)), _changing(memory)
+    return marshal.dumps((dict(spec), values)), *_changing(memory)
 
 
 def repack(spec: Spec, packed: Packed, before: Memory, after: Memory) -> Packed:
     """The same as `pack(spec, after)`, where `packed` is `pack(spec, before)`."""
     if is_lasting_same(before, after):
-        return packed[0], _changing(after)
+        return packed[0], *_changing(after)
     return pack(spec, after)
 
 
 def unpack(packed: Packed) -> tuple[Spec, Memory]:
     """What was packed."""
     spec, values = marshal.loads(packed[0])
-    for place, value in zip(_CHANGING, packed[1], strict=True):
+    for place, value in zip(_CHANGING, packed[1:], strict=True):
         values[place] = value
     memory: Memory = _MEMORY.record(values)
     return spec, memory
@@ -121,7 +121,7 @@ _CHANGING = tuple(
 )
 
 
-def _changing(memory: Memory) -> tuple[Any, ...]:
+def _changing(memory: Memory) -> tuple[float | None, float | None, float | None]:
     due, succeeded, interval = memory.next_due_at, memory.last_success_at, memory.interval
     return (
         None if due is None else due.timestamp(),

@@ -61,9 +61,9 @@ def test_the_specification_can_be_had_alone() -> None:
     assert spec_of(pack(SPEC, FULL)) == SPEC
 
 
-def test_a_feed_at_rest_takes_less_than_700_bytes() -> None:
-    lasting, times = pack(SPEC, FULL)
-    assert len(lasting) + sum(map(sys.getsizeof, (times, *times))) < 700
+def test_a_feed_at_rest_takes_less_than_750_bytes() -> None:
+    packed = pack(SPEC, FULL)
+    assert sys.getsizeof(packed) + sum(map(sys.getsizeof, packed)) < 750
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Memory)])
@@ -74,7 +74,7 @@ def test_what_a_poll_changed_is_packed_whatever_it_is(name: str) -> None:
 
 
 def test_a_poll_that_changed_its_times_alone_packs_nothing() -> None:
-    lasting, times = pack(SPEC, FULL)
+    packed = pack(SPEC, FULL)
     after = replace(FULL, next_due_at=None, last_success_at=NOW + timedelta(1), interval=None)
-    again = repack(SPEC, (lasting, times), FULL, after)
-    assert again[0] is lasting and unpack(again) == (SPEC, after)
+    again = repack(SPEC, packed, FULL, after)
+    assert again[0] is packed[0] and unpack(again) == (SPEC, after)
