@@ -5,7 +5,7 @@ The database is the record; `watch-rules` gets what changed through the outbox (
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,8 +19,9 @@ from services.config.plan import APPLY, Change, Plan, PruneRefused, Stored, plan
 from services.config.problem import Problem
 from services.config.saved_lists import ListInUse, in_use
 from services.runtime.clock import Clock
-from services.store import feeds, written
+from services.store import feeds, unsubscribed, written
 from services.store.database import Database
+from services.store.unsubscribed import EVERYBODY, Unsubscribed
 from services.store.written import Kind
 
 # What a feed has shown, after it was removed: who puts it back is told no old news.
@@ -56,7 +57,8 @@ async def apply_folder(
             return refused
         if not decided.empty:
             await _store(tx, decided, generation + 1, clock())
-        return Applied(decided, (*folder.warnings, *_nobody_at_the_desk(stored, decided)))
+        gone = _nobody_left(stored, decided, await unsubscribed.listed(tx))
+        return Applied(decided, (*folder.warnings, *_nobody_at_the_desk(stored, decided), *gone))
 
 
 def _lists_in_use(stored: Stored, decided: Plan) -> ListInUse | None:
@@ -78,6 +80,20 @@ def _nobody_at_the_desk(stored: Stored, decided: Plan) -> Iterator[Problem]:
             "add one, such as {id: operator, kind: ops, channel: NAME}"
         )
         yield Problem("subscriptions.yaml", None, message, "warning")
+
+
+def _nobody_left(stored: Stored, decided: Plan, left: Sequence[Unsubscribed]) -> Iterator[Problem]:
+    """Subscriptions of which nobody is sent anything, because all have unsubscribed."""
+    channels = _after(stored, decided, Kind.CHANNELS)
+    for subscription_id, spec in _after(stored, decided, Kind.SUBSCRIPTIONS).items():
+        who = {one.address for one in left if one.subscription_id == subscription_id}
+        recipients = channels.get(spec["channel"], {}).get("recipients", ())
+        if EVERYBODY in who or (recipients and {r.lower() for r in recipients} <= who):
+            message = (
+                f'subscription "{subscription_id}": nobody gets its messages, all have '
+                "unsubscribed; wirewatch subscriptions list says who, and restore undoes it"
+            )
+            yield Problem("subscriptions.yaml", None, message, "warning")
 
 
 def _after(stored: Stored, decided: Plan, kind: Kind) -> Mapping[str, Mapping[str, Any]]:

@@ -49,8 +49,9 @@ class Settings(BaseSettings):
         None,
         max_length=500,
         pattern=r"^https?://[^/?#@\s]+(/[^?#@\s]*)?$",
-        description="the URL under which the internet reaches /websub/ of this endpoint, through a "
-        "reverse proxy; lets hubs push feeds; unset: feeds are polled only",
+        description="the URL under which the internet reaches this endpoint through a reverse "
+        "proxy that lets through /websub/ (hubs push feeds), /alerts/, /silence/ and /unsubscribe/ "
+        "(links in messages) and nothing else; unset: no pushes and no links",
     )
     database_url: SecretStr | None = Field(
         None, description="SQLAlchemy URL of the database; unset: SQLite in the state folder"

@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.embedded.silences.wish import NotValidError, Typed, silence_typed
@@ -172,8 +174,42 @@ def test_subscriptions_are_listed_with_who_has_left_them_and_come_back() -> None
         "    without ann@desk.example: unsubscribed 2026-03-14 09:26 UTC (one-click)",
         "former (not in the configuration): bo@desk.example has unsubscribed",
     ]
-    assert typed("subscriptions", "bring-back", "desk").exit_code == 0
-    assert typed("subscriptions", "bring-back", "night", "Ann@desk.example").exit_code == 0
+    assert typed("subscriptions", "restore", "desk").exit_code == 0
+    assert typed("subscriptions", "restore", "night", "Ann@desk.example").exit_code == 0
     assert "unsubscribed 2026" not in typed("subscriptions", "list").stdout
-    nobody = typed("subscriptions", "bring-back", "desk")
+    nobody = typed("subscriptions", "restore", "desk")
     assert (nobody.exit_code, nobody.stdout) == (1, "")
+
+
+@pytest.mark.parametrize("addresses", [[EVERYBODY], ["ann@desk.example", "bo@desk.example"]])
+def test_apply_warns_of_a_subscription_that_nobody_gets_any_more(addresses: list[str]) -> None:
+    config = Path("config")
+    (config / "rules").mkdir(parents=True)
+    mail = {
+        "id": "mail",
+        "type": "email",
+        "host": "smtp.example",
+        "sender": "wire@desk.example",
+        "recipients": ["Ann@desk.example", "bo@desk.example"],
+    }
+    subscription = {"id": "desk", "channel": "mail", "rules": "all"}
+    for name, content in (
+        ("feeds.yaml", {"feeds": [{"id": "wire", "url": "https://example.org/feed"}]}),
+        ("rules/all.yaml", {"rules": [{"id": "iran", "name": "Iran", "query": "iran"}]}),
+        ("channels.yaml", {"channels": [mail]}),
+        ("subscriptions.yaml", {"subscriptions": [subscription]}),
+    ):
+        (config / name).write_text(yaml.safe_dump(content))
+    first = typed("apply", "--config", config, "--prune")
+    assert first.exit_code == 0
+    assert "nobody gets" not in first.stderr
+    for number, address in enumerate(addresses):
+        done(partial(leave, address))
+        said = typed("apply", "--config", config, "--prune")
+        assert said.exit_code == 0
+        everybody = number == len(addresses) - 1
+        assert ('subscription "desk": nobody gets its messages' in said.stderr) == everybody
+
+
+async def leave(address: str, tx: AsyncConnection) -> None:
+    await unsubscribed.leave(tx, "desk", address, How.PAGE, NOW)

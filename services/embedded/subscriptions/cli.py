@@ -16,8 +16,8 @@ def list_(state: StateOption = DEFAULT_STATE) -> None:
     finish(list_subscriptions(state, settings_in_force()))
 
 
-@subscriptions.command("bring-back")
-def bring_back_(
+@subscriptions.command("restore")
+def restore(
     subscription_id: str,
     address: Annotated[
         str, typer.Argument(help="Whose copy; without it, the whole subscription.")
