@@ -28,7 +28,7 @@ from services.poller.articles import (
     wants_page,
 )
 from services.poller.credentials import access_or_open
-from services.poller.finishing import Finished, finish
+from services.poller.finishing import Finished, Finishing
 from services.poller.guards import ShortLines
 from services.poller.health.texts import Texts, text_of, total
 from services.poller.identity import Borne, borne_by
@@ -39,12 +39,14 @@ from services.poller.remembering import Remembering, Taken
 from services.poller.scrubbing import without_secrets
 from services.poller.surroundings import PollingPolicy, Surroundings
 from services.poller.titles import title_key
+from services.poller.together import Together
 from services.store import entry_edits, entry_titles, feeds
 from services.store.entry_edits import Edits
-from services.store.feeds import NOT_PUBLISHED, PageRetry
+from services.store.feeds import NOT_PUBLISHED, PageRetry, SeenEntry
 
 log = structlog.get_logger()
 
+_LOOKED_UP_AT_ONCE = 50
 _PAGES_AT_ONCE = 8  # of one document; the session holds a host to two connections
 _PAGE_UNREAD = NoPageText(TextReason.NO_TEXT)
 
@@ -63,6 +65,8 @@ class Ingest:
         self._around = around
         self._policy = policy
         self._remembering = Remembering()
+        self._finishing = Finishing(around)
+        self._seen = Together(self._look_up, _LOOKED_UP_AT_ONCE)
 
     async def take(self, feed: FeedSpec, parsed: ParsedFeed, since: Since, now: datetime) -> Taken:
         """Publish what is new in a document; the bus has it all when this returns.
@@ -71,8 +75,7 @@ class Ingest:
         and taking the document once more does it all again.
         """
         parsed = self._without_secrets(feed, parsed)
-        async with self._around.database.read() as tx:
-            found, before = await _sorted(tx, feed.id, borne_by(parsed.entries), since, now)
+        found, before = await self._sorted(feed.id, borne_by(parsed.entries), since, now)
         published = await self._publish_all(feed, found, parsed)
         waiting = [
             self._waiting(feed, s, edits.turn(before.get(_id(s)), now), parsed.lang)
@@ -86,6 +89,26 @@ class Ingest:
             tuple(p.lines for p in published if p.lines),
             total(p.texts for p in published),
         )
+
+    async def _look_up(
+        self, asked: Sequence[tuple[str, Collection[str]]]
+    ) -> Sequence[Mapping[str, SeenEntry]]:
+        async with self._around.database.read() as tx:
+            return await feeds.seen_of_each(tx, asked)
+
+    async def _sorted(
+        self, feed_id: str, document: Sequence[Borne], since: Since, now: datetime
+    ) -> tuple[Sorted, Mapping[str, Edits]]:
+        """The entries of a document, and the edits so far of those that are edited."""
+        seen = await self._seen.ask((feed_id, all_aliases(document)))
+        found = sort_entries(feed_id, document, seen, since, now)
+        before: Mapping[str, Edits] = {}
+        if found.suddenly_new or any(s.edited for s in found.news):
+            async with self._around.database.read() as tx:
+                if found.suddenly_new:
+                    found = set_reidentified_apart(found, await _past(tx, feed_id, found), now)
+                before = await entry_edits.edits_of(tx, [_id(s) for s in found.news if s.edited])
+        return _with_waiting(found, before, now), before
 
     def _without_secrets(self, feed: FeedSpec, parsed: ParsedFeed) -> ParsedFeed:
         clean = without_secrets(parsed, access_or_open(feed, self._around.env))
@@ -101,7 +124,7 @@ class Ingest:
 
     async def publish(self, article: Article, titles: Collection[str] = frozenset()) -> Finished:
         """Finish an article and put it on the bus; `titles` are those of its document."""
-        done = await finish(self._around, article, titles)
+        done = await self._finishing.finish(article, titles)
         article = done.article
         await self._around.bus.send(Outgoing(ARTICLES, article.article_id, article.encode()))
         self._around.metrics.articles.labels(article.text.value, article.text_reason.value).inc()
@@ -173,18 +196,6 @@ class Ingest:
                 feed=feed.id,
                 entries=len(found.reidentified),
             )
-
-
-async def _sorted(
-    tx: AsyncConnection, feed_id: str, document: Sequence[Borne], since: Since, now: datetime
-) -> tuple[Sorted, Mapping[str, Edits]]:
-    """The entries of a document, and the edits so far of those that are edited."""
-    seen = await feeds.seen(tx, feed_id, all_aliases(document))
-    found = sort_entries(feed_id, document, seen, since, now)
-    if found.suddenly_new:
-        found = set_reidentified_apart(found, await _past(tx, feed_id, found), now)
-    before = await entry_edits.edits_of(tx, [_id(s) for s in found.news if s.edited])
-    return _with_waiting(found, before, now), before
 
 
 async def _past(tx: AsyncConnection, feed_id: str, found: Sorted) -> entry_titles.Past:

@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.poller import memory as remembered
 from services.poller.memory import Memory
 from services.poller.remembering import Taken
+from services.poller.together import Together
 from services.runtime.clock import Clock
 from services.runtime.dependency import DependencyUnavailableError
 from services.store import feeds
@@ -54,23 +55,6 @@ class Record:
         return replace(self, again=False) if whole and self.again else self
 
 
-@dataclass(frozen=True, slots=True)
-class _News:
-    """A record that somebody waits for, with what its poll brought."""
-
-    record: Record
-    taken: Taken
-    written: asyncio.Future[None]
-
-    def fail(self, error: BaseException) -> None:
-        if not self.written.done():
-            self.written.set_exception(error)
-
-    def succeed(self) -> None:
-        if not self.written.done():
-            self.written.set_result(None)
-
-
 class Records:
     """The records of one process's polls."""
 
@@ -79,8 +63,7 @@ class Records:
         self._clock = clock
         self._remember = remember
         self._waiting: dict[str, Record] = {}
-        self._news: dict[str, _News] = {}
-        self._news_writer: asyncio.Task[None] | None = None
+        self._news = Together(self._write_news, NEWS_AT_ONCE)
         self._turn = asyncio.Lock()  # or an older record of a feed could be its last
         self.count = 0
         """How many were written; it tells that the database can be written to."""
@@ -102,16 +85,7 @@ class Records:
 
         Those that come meanwhile share the next transaction. Raises DatabaseUnavailableError.
         """
-        feed_id = record.memory.feed_id
-        news = _News(record, taken, asyncio.get_running_loop().create_future())
-        self._news[feed_id] = news
-        if self._news_writer is None or self._news_writer.done():
-            self._news_writer = asyncio.create_task(self._write_news())
-        try:
-            await news.written
-        finally:
-            if self._news.get(feed_id) is news:
-                del self._news[feed_id]
+        await self._news.ask((record, taken))
 
     async def write(self) -> None:
         """Write what waits. Raises DatabaseUnavailableError: then the rest waits on."""
@@ -123,43 +97,23 @@ class Records:
 
     async def end(self) -> None:
         """Write nothing more; nobody waits for it."""
-        if self._news_writer is not None:
-            self._news_writer.cancel()
-            await asyncio.wait([self._news_writer])
+        await self._news.end()
 
-    async def _write_news(self) -> None:
-        while self._news:
-            async with self._turn:
-                batch = dict(islice(self._news.items(), NEWS_AT_ONCE))
-                for feed_id in batch:
-                    del self._news[feed_id]
-                await self._write_brought(batch)
+    async def _write_news(self, news: Sequence[tuple[Record, Taken]]) -> Sequence[None]:
+        brought = {record.memory.feed_id: taken for record, taken in news}
+        async with self._turn:
+            former = {i: self._waiting.pop(i) for i in brought if i in self._waiting}
+            try:
+                await self._transaction([record for record, _ in news], brought)
+            except BaseException:
+                self._wait_again(former)
+                raise
+            self.count += len(news)
+        return [None] * len(news)
 
-    async def _write_brought(self, batch: Mapping[str, _News]) -> None:
-        former = {i: self._waiting.pop(i) for i in batch if i in self._waiting}
-        try:
-            await self._transaction([news.record for news in batch.values()], batch)
-        except BaseException as error:
-            newer = {i: r.after(former.get(i)) for i, r in self._waiting.items()}
-            self._waiting = former | newer
-            await self._failed(batch, error)
-        else:
-            self.count += len(batch)
-            for news in batch.values():
-                news.succeed()
-
-    async def _failed(self, batch: Mapping[str, _News], error: BaseException) -> None:
-        is_one_to_blame = isinstance(error, Exception) and not isinstance(
-            error, DependencyUnavailableError
-        )
-        if is_one_to_blame and len(batch) > 1:
-            for feed_id, news in batch.items():
-                await self._write_brought({feed_id: news})
-            return
-        for news in batch.values():
-            news.fail(error)
-        if not isinstance(error, Exception):
-            raise error
+    def _wait_again(self, former: Mapping[str, Record]) -> None:
+        newer = {i: r.after(former.get(i)) for i, r in self._waiting.items()}
+        self._waiting = {**former, **newer}
 
     async def _write(self, batch: dict[str, Record]) -> None:
         for feed_id in batch:
@@ -167,8 +121,7 @@ class Records:
         try:
             await self._store(list(batch.values()))
         except BaseException:
-            newer = {i: r.after(batch.get(i)) for i, r in self._waiting.items()}
-            self._waiting = batch | newer
+            self._wait_again(batch)
             raise
 
     async def _store(self, records: list[Record]) -> None:
@@ -188,12 +141,12 @@ class Records:
                 await self._store([record])
 
     async def _transaction(
-        self, records: Sequence[Record], news: Mapping[str, _News] | None = None
+        self, records: Sequence[Record], brought: Mapping[str, Taken] | None = None
     ) -> None:
         now = self._clock()
         async with self._database.write() as tx:
-            if news:
-                await self._remember(tx, {i: one.taken for i, one in news.items()}, now)
+            if brought:
+                await self._remember(tx, brought, now)
             states = [remembered.to_state(r.memory, now) for r in records if not r.again]
             await feeds.save_states(tx, states)
             await feeds.save_again(tx, [remembered.to_again(r.memory) for r in records if r.again])

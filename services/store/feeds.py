@@ -7,11 +7,17 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, func, select, tuple_, update
+from sqlalchemy import Select, delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.tables import entry_titles, feed_states, page_retries, seen_entries
-from services.store.upsert import stored_time, update_json, upsert_each, upsert_json
+from services.store.upsert import (
+    given_rows,
+    stored_time,
+    update_json,
+    upsert_each,
+    upsert_json,
+)
 
 # Both databases take a limited number of bound values.
 _IN_ONE_STATEMENT = 500
@@ -171,23 +177,28 @@ async def forget_feeds(tx: AsyncConnection, feed_ids: Iterable[str]) -> None:
 
 async def seen(tx: AsyncConnection, feed_id: str, aliases: Collection[str]) -> dict[str, SeenEntry]:
     """What is known of these aliases in this feed."""
-    by_name = {_name(alias): alias for alias in aliases}
-    wanted = sorted(by_name)
-    found: dict[str, SeenEntry] = {}
-    for start in range(0, len(wanted), _IN_ONE_STATEMENT):
-        rows = await tx.execute(
-            select(seen_entries).where(
-                seen_entries.c.feed_id == feed_id,
-                seen_entries.c.alias.in_(wanted[start : start + _IN_ONE_STATEMENT]),
-            )
-        )
-        found |= {
-            by_name[r.alias]: SeenEntry(
-                r.article_id, r.text_hash, r.first_seen_at, r.late, r.last_seen_at
-            )
-            for r in rows
-        }
+    (found,) = await seen_of_each(tx, [(feed_id, aliases)])
     return found
+
+
+async def seen_of_each(
+    tx: AsyncConnection, asked: Sequence[tuple[str, Collection[str]]]
+) -> Sequence[dict[str, SeenEntry]]:
+    """What is known of some aliases in some feeds, of each feed in turn."""
+    by_name = {(i, _name(alias)): alias for i, aliases in asked for alias in aliases}
+    found: dict[str, dict[str, SeenEntry]] = {feed_id: {} for feed_id, _ in asked}
+    given = json.dumps([{"feed_id": i, "alias": name} for i, name in by_name])
+    for r in await tx.execute(_seen(tx), {"rows": given}) if by_name else ():
+        entry = SeenEntry(r.article_id, r.text_hash, r.first_seen_at, r.late, r.last_seen_at)
+        found[r.feed_id][by_name[r.feed_id, r.alias]] = entry
+    return [{a: e for a, e in found[i].items() if a in aliases} for i, aliases in asked]
+
+
+def _seen(tx: AsyncConnection) -> Select[Any]:
+    mine = seen_entries.c
+    given = given_rows(tx, mine.feed_id, mine.alias)
+    same = (mine.feed_id == given.c.feed_id) & (mine.alias == given.c.alias)
+    return select(seen_entries).select_from(given.join(seen_entries, same))
 
 
 async def count_seen(tx: AsyncConnection, feed_id: str) -> int:

@@ -1,47 +1,97 @@
 """What hosts repeat on their pages, and which lines are other articles' headlines."""
 
-from collections.abc import Collection, Iterable, Mapping
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Column, Integer, Select, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.tables import entry_titles, page_lines
-from services.store.upsert import upsert_each
+from services.store.upsert import given_rows, upsert_each
 
-# Both databases take a limited number of bound values.
-_IN_ONE_STATEMENT = 500
+_ASKED = Column("asked", Integer)
 
 
-async def on_other_pages(
-    tx: AsyncConnection, host: str, page: str, lines: Collection[str], pages: int
-) -> frozenset[str]:
-    """Which of these lines stand on at least so many pages of a host, `page` not counted."""
-    rows = await tx.execute(
-        select(page_lines.c.line)
-        .where(page_lines.c.host == host, page_lines.c.page != page)
-        .where(page_lines.c.line.in_(sorted(lines)[:_IN_ONE_STATEMENT]))
-        .group_by(page_lines.c.line)
-        .having(func.count() >= pages)
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be known of an article's page.
+
+    Which of the `lines` stand on other pages of the host, and which of the `titles`
+    (`titles.title_key`) are those of other articles, in any feed.
+    """
+
+    article_id: str
+    titles: Collection[str] = ()
+    host: str = ""
+    page: str = ""
+    lines: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The titles that are others', and the lines that stand on other pages, too."""
+
+    titles: frozenset[str]
+    lines: frozenset[str]
+
+
+NOTHING = Answer(frozenset(), frozenset())
+
+
+async def look_up(
+    tx: AsyncConnection, questions: Sequence[Question], pages: int
+) -> Sequence[Answer]:
+    """An answer for each question; lines count that stand on at least so many other pages."""
+    titles = await _found(
+        tx,
+        _titles_of_others(tx),
+        [
+            {"asked": n, "title": title, "article_id": q.article_id}
+            for n, q in enumerate(questions)
+            for title in q.titles
+        ],
     )
-    return frozenset(rows.scalars())
+    lines = await _found(
+        tx,
+        _on_other_pages(tx, pages),
+        [
+            {"asked": n, "host": q.host, "line": line, "page": q.page}
+            for n, q in enumerate(questions)
+            for line in q.lines
+        ],
+    )
+    return [Answer(frozenset(titles[n]), frozenset(lines[n])) for n in range(len(questions))]
 
 
-async def titles_of_others(
-    tx: AsyncConnection, titles: Collection[str], article_id: str
-) -> frozenset[str]:
-    """Which of these titles (`titles.title_key`) an entry of another article bears, in any feed."""
-    found: set[str] = set()
-    ordered = sorted(titles)
-    for start in range(0, len(ordered), _IN_ONE_STATEMENT):
-        rows = await tx.execute(
-            select(entry_titles.c.title)
-            .distinct()
-            .where(entry_titles.c.title.in_(ordered[start : start + _IN_ONE_STATEMENT]))
-            .where(entry_titles.c.article_id != article_id)
-        )
-        found.update(rows.scalars())
-    return frozenset(found)
+async def _found(
+    tx: AsyncConnection, statement: Select[Any], asked: Sequence[Mapping[str, Any]]
+) -> Mapping[int, Collection[str]]:
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    if asked:
+        for number, key in await tx.execute(statement, {"rows": json.dumps(asked)}):
+            found[number].append(key)
+    return found
+
+
+def _titles_of_others(tx: AsyncConnection) -> Select[Any]:
+    theirs = entry_titles.c
+    given = given_rows(tx, _ASKED, theirs.title, theirs.article_id)
+    others = (theirs.title == given.c.title) & (theirs.article_id != given.c.article_id)
+    joined = given.join(entry_titles, others)
+    return select(given.c.asked, given.c.title).select_from(joined).distinct()
+
+
+def _on_other_pages(tx: AsyncConnection, pages: int) -> Select[Any]:
+    theirs = page_lines.c
+    given = given_rows(tx, _ASKED, theirs.host, theirs.line, theirs.page)
+    same = (theirs.host == given.c.host) & (theirs.line == given.c.line)
+    joined = given.join(page_lines, same & (theirs.page != given.c.page))
+    each = select(given.c.asked, given.c.line).select_from(joined)
+    return each.group_by(given.c.asked, given.c.line).having(func.count() >= pages)
 
 
 async def remember_pages(

@@ -16,6 +16,7 @@ from sqlalchemy import (
     DateTime,
     Select,
     String,
+    Subquery,
     Table,
     Text,
     Update,
@@ -119,11 +120,8 @@ def update_json(tx: AsyncConnection, table: Table, names: tuple[str, ...], key: 
 
 @cache
 def _update_json(is_sqlite: bool, table: Table, names: tuple[str, ...], key: str) -> Update:
-    columns = [table.c[name] for name in names]
-    values = _of_sqlite(columns) if is_sqlite else _of_postgresql(columns)
-    given = select(
-        *[v.label(c.name) for v, c in zip(values.selected_columns, columns, strict=True)]
-    ).subquery("given")
+    columns = tuple(table.c[name] for name in names)
+    given = _given_rows(is_sqlite, columns)
     changed = {c.name: _changed(c, given.c[c.name], is_sqlite) for c in columns if c.name != key}
     return update(table).where(table.c[key] == given.c[key]).values(changed)
 
@@ -143,6 +141,18 @@ def _changed(stored: Column[Any], given: ColumnElement[Any], is_sqlite: bool) ->
         return func.json_patch(stored, given)
     both = cast(stored, postgresql.JSONB).op("||")(cast(given, postgresql.JSONB))
     return cast(both, postgresql.JSON)
+
+
+def given_rows(tx: AsyncConnection, *columns: Column[Any]) -> Subquery:
+    """Rows that are given as for `upsert_json`, to be joined with a table; of these columns."""
+    return _given_rows(_is_sqlite(tx), columns)
+
+
+@cache
+def _given_rows(is_sqlite: bool, columns: tuple[Column[Any], ...]) -> Subquery:
+    values = _of_sqlite(columns) if is_sqlite else _of_postgresql(columns)
+    named = [v.label(c.name) for v, c in zip(values.selected_columns, columns, strict=True)]
+    return select(*named).subquery("given")
 
 
 def stored_time(time: datetime | None) -> str | None:

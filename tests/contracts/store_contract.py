@@ -306,6 +306,15 @@ class StoreContract(StoreBase):
             assert await feeds.seen(tx, "elsewhere", {"guid:1"}) == {}
             assert await feeds.seen(tx, "harbour", set()) == {}
 
+    async def test_what_many_feeds_showed_is_looked_up_at_once(self, store: Database) -> None:
+        one, two = SeenEntry("x1", "t1", NOW), SeenEntry("x2", "t2", NOW, late=True)
+        shown = {"harbour": [({"a", "b"}, one)], "elsewhere": [({"b"}, two)]}
+        async with store.write() as tx:
+            await feeds.remember(tx, shown, NOW)
+            asked = [("harbour", {"a", "c"}), ("elsewhere", {"a", "b"}), ("harbour", {"b"})]
+            found = await feeds.seen_of_each(tx, asked)
+        assert found == [{"a": one}, {"b": two}, {"b": one}]
+
     async def test_an_entry_seen_again_keeps_when_it_was_first_seen(self, store: Database) -> None:
         edited = SeenEntry("x2", "t2", NOW + MINUTE)
         async with store.write() as tx:
