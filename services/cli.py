@@ -18,12 +18,11 @@ from services.embedded.commands import (
     apply_once,
     apply_topics,
     list_dead_letters,
-    list_deliveries,
     retry_dead_letters,
-    retry_delivery,
     test_channel,
     upgrade_database,
 )
+from services.embedded.deliveries.cli import deliveries
 from services.embedded.demo.runner import run_demo
 from services.embedded.feeds.cli import feeds
 from services.embedded.pipeline import Places, assemble
@@ -52,7 +51,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 channels = typer.Typer(help="The ways alerts go out.", no_args_is_help=True)
-deliveries = typer.Typer(help="What was sent, is waiting, or was given up.", no_args_is_help=True)
 dlq = typer.Typer(help="Records that could not be read.", no_args_is_help=True)
 topics = typer.Typer(help="The topics on Kafka.", no_args_is_help=True)
 database = typer.Typer(help="The database.", no_args_is_help=True)
@@ -159,24 +157,6 @@ def channels_test(name: str, config: ConfigOption) -> None:
     """Send a sample alert through a channel of the folder."""
     settings = settings_in_force()
     finish(test_channel(config, name, settings))
-
-
-@deliveries.command("list")
-def deliveries_list(
-    state: StateOption = DEFAULT_STATE,
-    failed: Annotated[bool, typer.Option("--failed", help="Only those given up.")] = False,
-    limit: Annotated[int, typer.Option(help="How many, newest first.", min=1)] = 50,
-) -> None:
-    """List deliveries, newest first."""
-    settings = settings_in_force()
-    finish(list_deliveries(state, settings, failed, limit))
-
-
-@deliveries.command("retry")
-def deliveries_retry(delivery_id: str, state: StateOption = DEFAULT_STATE) -> None:
-    """Put a delivery that was given up back into the queue."""
-    settings = settings_in_force()
-    finish(retry_delivery(state, settings, delivery_id))
 
 
 @dlq.command("list")

@@ -29,7 +29,6 @@ from services.embedded.pipeline import (
     make_state_folder,
 )
 from services.notifier.channels import Surroundings, open_channel
-from services.notifier.message import decode
 from services.notifier.outcome import Delivered, GaveUp, TryLater, Unwanted
 from services.notifier.sample import sample_message
 from services.runtime.clock import utc_now
@@ -37,9 +36,7 @@ from services.runtime.dependency import DependencyUnavailableError
 from services.runtime.netguard import networks
 from services.runtime.process import CannotStartError
 from services.runtime.settings import Settings
-from services.store import deliveries
 from services.store.database import Database, open_database
-from services.store.deliveries import DeliveryState, Listed
 
 OK = 0
 FAILED = 1
@@ -117,30 +114,6 @@ async def test_channel(config: Path, channel_id: str, settings: Settings) -> Sai
             return Said(FAILED, (), [f"{channel_id}: not sent: {detail}"])
         case _:
             assert_never(outcome)
-
-
-async def list_deliveries(state: Path, settings: Settings, failed: bool, limit: int) -> Said:
-    """What was sent, waits, or was given up; newest first."""
-    must_exist(state, settings)
-    async with (
-        open_database_in(state, settings) as database,
-        database.read() as tx,
-    ):
-        rows = await deliveries.listed(tx, DeliveryState.FAILED if failed else None, limit)
-    return Said(OK, [_delivery_line(row) for row in rows] or ["no deliveries"])
-
-
-async def retry_delivery(state: Path, settings: Settings, delivery_id: str) -> Said:
-    """Put a delivery that was given up back into the queue."""
-    must_exist(state, settings)
-    async with (
-        open_database_in(state, settings) as database,
-        database.write() as tx,
-    ):
-        found = await deliveries.retry_now(tx, delivery_id, utc_now())
-    if not found:
-        return Said(FAILED, (), [f"no delivery {delivery_id} that was given up"])
-    return Said(OK, [f"{delivery_id}: queued again"])
 
 
 async def list_dead_letters(state: Path, settings: Settings) -> Said:
@@ -225,21 +198,6 @@ def _broken(folder: Path, broken: Broken) -> Said:
     errors = sum(problem.level == "error" for problem in broken.problems)
     told = "1 problem" if errors == 1 else f"{errors} problems"
     return Said(INVALID, (), [*problems, f"{told} in {folder}; nothing was applied"])
-
-
-def _delivery_line(row: Listed) -> str:
-    why = f" ({row.reason}: {row.detail})" if row.reason and row.state != "delivered" else ""
-    return (
-        f"{row.created_at:%Y-%m-%d %H:%M:%S} {row.delivery_id} {row.state:9} "
-        f"{row.subscription_id} -> {row.channel_id} {_title(row.message)}{why}"
-    )
-
-
-def _title(message: bytes) -> str:
-    try:
-        return decode(message).title
-    except MalformedMessageError:
-        return "(unreadable)"
 
 
 def _reason(headers: Mapping[str, bytes]) -> str:
