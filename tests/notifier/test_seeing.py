@@ -1,6 +1,6 @@
 """The page of an alert: the message as it was sent, other reports, what became of it."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlalchemy import insert
 
@@ -17,10 +17,11 @@ ALERT = ferry_alert()
 LATER = NOW + timedelta(minutes=3)
 
 
-def report(name: str, story: str, kind: ReportKind, page: str | None) -> StoredReport:
-    return StoredReport(
-        name, story, kind.value, name, f"The {name}", f"News of {name}", page, LATER, None
-    )
+def report(
+    name: str, story: str, kind: ReportKind, page: str | None, at: datetime = LATER
+) -> StoredReport:
+    source, title = f"The {name}", f"News of {name}"
+    return StoredReport(name, story, kind.value, name, source, title, page, at, None)
 
 
 async def test_an_alert_is_shown_as_it_was_sent(database: Database) -> None:
@@ -48,13 +49,18 @@ async def test_all_other_reports_are_shown_copies_apart_from_the_events(
     database: Database,
 ) -> None:
     await kept(database, ALERT)
-    own = (ALERT.url or "").removeprefix("https://")
     async with database.write() as tx:
         for story in (ALERT.story_id, "s-2", "s-3"):
             group = story if story == "s-3" else "g"
             await stories.begin(tx, story, group, NOW)
         for one in (
-            report("Gazette", ALERT.story_id, ReportKind.FIRST, own),
+            report(
+                "Harbour Gazette",
+                ALERT.story_id,
+                ReportKind.FIRST,
+                "gazette.example/canonical",
+                ALERT.first_seen_at,
+            ),
             report("Copycat", ALERT.story_id, ReportKind.COPY, "copy.example/1"),
             report("Courier", "s-2", ReportKind.FIRST, None),
             report("Stranger", "s-3", ReportKind.FIRST, "stranger.example/1"),
@@ -66,7 +72,7 @@ async def test_all_other_reports_are_shown_copies_apart_from_the_events(
     assert "News of Copycat The Copycat · seen 14 Mar 2026, 10:29 CET" in same
     assert "News of Courier" in related
     assert "Stranger" not in shown.words
-    assert "News of Gazette" not in shown.words
+    assert "News of Harbour" not in shown.words
     assert "https://copy.example/1" in [a.get("href") for a in shown.page.iter("a")]
 
 

@@ -114,10 +114,15 @@ def _seen(message: AlertMessage) -> _Seen:
 
 def _outlets(message: AlertMessage, reports: Iterable[Report]) -> dict[str, Sequence[_Outlet]]:
     """The story's other reports, and those of the event; the alert's own is told above."""
-    others = [r for r in reports if _outlet(r, message.zone).url != message.url]
+    others = [r for r in reports if not _is_own(r, message)]
     same = [_outlet(r, message.zone) for r in others if r.story_id == message.story_id]
     related = [_outlet(r, message.zone) for r in others if r.story_id != message.story_id]
     return {"copies": same, "related": related}
+
+
+def _is_own(report: Report, message: AlertMessage) -> bool:
+    # Not by the link: a report's is the canonical one, and without scheme.
+    return (report.source, report.seen_at) == (message.source, message.first_seen_at)
 
 
 def _outlet(report: Report, zone: str) -> _Outlet:
