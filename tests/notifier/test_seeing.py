@@ -2,12 +2,10 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import insert
-
 from services.notifier.message import SummaryKind, SummaryMessage
-from services.store import deliveries, stories
+from services.store import deliveries, held, stories
 from services.store.database import Database
-from services.store.delivery_tables import held
+from services.store.held import NewHeld, Why
 from services.store.stories import ReportKind, StoredReport
 from tests.notifier.alerts import NOW, ferry_alert
 from tests.notifier.linked_pages import desk, kept
@@ -95,19 +93,18 @@ async def test_what_became_of_each_message_is_told_without_what_servers_said(
 
 
 async def test_an_alert_that_is_held_can_be_seen(database: Database) -> None:
-    row = {
-        "held_id": "h-1",
-        "story_id": ALERT.story_id,
-        "subscription_id": "desk",
-        "sequence": 1,
-        "why": "silence",
-        "rule_ids": ["ferries"],
-        "silence_id": "s-1",
-        "message": ALERT.encode(),
-        "held_at": NOW,
-    }
+    row = NewHeld(
+        "h-1",
+        ALERT.story_id,
+        "desk",
+        1,
+        Why.SILENCE,
+        ("ferries",),
+        ALERT.encode(),
+        silence_id="s-1",
+    )
     async with database.write() as tx:
-        await tx.execute(insert(held).values(row))
+        await held.hold(tx, [row], NOW)
     async with desk(database) as at:
         shown = await at.get(at.links.alert("h-1"))
     assert ALERT.title in shown.words
