@@ -20,8 +20,8 @@ _RISING = list(Severity)
 
 
 def _clock_time(value: object) -> object:
-    # YAML 1.1 reads 22:00 as a number to the base of 60.
-    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 24 * 60:
+    # YAML 1.1 reads 22:00 as a number to the base of 60; less than 60 is a mistake for an hour.
+    if isinstance(value, int) and not isinstance(value, bool) and 60 <= value < 24 * 60:
         return f"{value // 60:02}:{value % 60:02}"
     return value
 
@@ -100,6 +100,15 @@ class Quiet(Written):
         default="pass", description="whether alerts of urgent rules are sent all the same"
     )
 
+    @model_validator(mode="after")
+    def _they_end(self) -> "Quiet":
+        if self.start == self.end and len(set(self.days)) == len(_WEEKDAYS):
+            raise ValueError(
+                "these quiet hours never end; name the days on which they last from "
+                f"{self.start} to {self.end} of the next, as in days: [sat, sun]"
+            )
+        return self
+
     @property
     def weekdays(self) -> frozenset[int]:
         """The days on which they begin, Monday is 0."""
@@ -177,6 +186,11 @@ class SubscriptionSpec(Written):
             raise ValueError('"rules" is missing; write rules: all, or which ones')
         if self.kind == "ops":
             self._check_ops()
+        if self.cap is not None and self.mode != "instant":
+            raise ValueError(
+                "cap is for mode: instant; what a batch or a digest gathers is one message anyway, "
+                "so take cap out"
+            )
         return self
 
     def _check_ops(self) -> None:

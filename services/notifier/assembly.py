@@ -4,6 +4,7 @@ from schemas.topics import MATCHES
 from services.bus.part import stage_part, watch_lag
 from services.bus.port import Bus
 from services.notifier.actions.pages import Pages
+from services.notifier.gathering import Gatherer, report_held
 from services.notifier.judge import Judge
 from services.notifier.silence_ends import SilenceEnds
 from services.notifier.spreading import Spreader
@@ -16,19 +17,21 @@ from services.store.database import Database
 
 
 def notifier_parts(process: Process, bus: Bus, database: Database) -> dict[str, Part]:
-    """The parts `judge`, `notices`, `silences` and `sender`, with their gauges."""
+    """The parts `judge`, `gathering`, `notices`, `silences` and `sender`, with their gauges."""
     metrics, wake = process.metrics, Wakeup()
     judge = Judge(database, metrics, utc_now, wake)
     sending = SendingWorker(database, process.settings, metrics, utc_now, wake)
 
     async def refresh_backlog() -> None:
         await report_backlog(database, metrics, utc_now)
+        await report_held(database, metrics)
 
     Pages(database, utc_now).serve(process.routes)
     process.refreshes.append(refresh_backlog)
     process.refreshes.append(watch_lag(bus, MATCHES, "notifier", metrics))
     return {
         "judge": stage_part(bus, MATCHES, judge, metrics),
+        "gathering": Gatherer(database, metrics, utc_now, wake).run,
         "notices": Spreader(database, utc_now, wake).run,
         "silences": SilenceEnds(database, utc_now, wake).run,
         "sender": sending.run,

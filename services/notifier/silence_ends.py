@@ -16,13 +16,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from schemas.folder import SubscriptionSpec
 from schemas.message import MalformedMessageError
 from services.notifier import clean
+from services.notifier.gathered import new_delivery
 from services.notifier.holding.times import quiet_period
 from services.notifier.message import AlertMessage, DeliveryIds, SummaryKind, SummaryMessage
 from services.notifier.names import delivery_id, summary_key
 from services.notifier.occasions import counted
 from services.notifier.render.wording import moment
 from services.notifier.summaries import Occasion, compose_summary
-from services.notifier.telling import new_delivery
 from services.runtime.clock import Clock
 from services.runtime.dependency import DependencyUnavailableError
 from services.runtime.health import Component

@@ -10,29 +10,27 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
-from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.folder import SubscriptionSpec
 from schemas.matches import ArticleMatches, RuleMatch
 from services.notifier.composing import compose
+from services.notifier.gathered import new_delivery
 from services.notifier.holding import Held, Now, Part, disposed, flood_key, hour_of, is_urgent
-from services.notifier.message import AlertMessage, DeliveryIds, SummaryMessage
+from services.notifier.message import AlertMessage, DeliveryIds
 from services.notifier.names import delivery_id
 from services.notifier.occasions import flood_begins
 from services.notifier.policy import addressed
 from services.notifier.silencing import silence_over, subject_of
+from services.notifier.subscribed import Subscribed
 from services.notifier.summaries import compose_summary
-from services.store import deliveries, held, judgements, silences, told, unsubscribed, written
-from services.store.deliveries import DeliveryKind, NewDelivery
+from services.store import deliveries, held, judgements, silences, told, unsubscribed
+from services.store.deliveries import NewDelivery
 from services.store.held import NewHeld, Why
 from services.store.silences import Silence
 from services.store.told import Told
-from services.store.written import Kind
 
 log = structlog.get_logger()
-
-_SUBSCRIPTION = TypeAdapter(SubscriptionSpec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +55,11 @@ class Telling:
     """Turns new alerts into messages; remembers the subscriptions in force."""
 
     def __init__(self) -> None:
-        self._subscriptions: tuple[int, Sequence[SubscriptionSpec]] = (0, ())
+        self._subscribed = Subscribed()
 
     async def tell(self, tx: AsyncConnection, tale: Tale, now: datetime) -> int:
         """Write down what is to be sent to whom, and what is held; how many a silence held."""
-        audience = addressed(await self._current(tx), tale.new)
+        audience = addressed(await self._subscribed.current(tx), tale.new)
         audience = _without_those_who_left(audience, await unsubscribed.wholly(tx))
         if not audience:
             return 0
@@ -77,14 +75,6 @@ class Telling:
             messages += _composed(tale, subscription, parts, sequences[subscription.id])
         await _write(tx, messages, now)
         return sum(_is_silenced(message) for message in messages)
-
-    async def _current(self, tx: AsyncConnection) -> Sequence[SubscriptionSpec]:
-        generation = await written.counter(tx, written.GENERATION)
-        if generation != self._subscriptions[0]:
-            stored = await written.items(tx, Kind.SUBSCRIPTIONS)
-            specs = [_SUBSCRIPTION.validate_python(dict(item.spec)) for item in stored.values()]
-            self._subscriptions = (generation, specs)
-        return self._subscriptions[1]
 
 
 def _without_those_who_left(
@@ -149,22 +139,6 @@ async def _write(tx: AsyncConnection, messages: Sequence[_Message], now: datetim
     floods = [notice for m in messages for notice in _flood_begins(m, now)]
     await deliveries.enqueue_missing(tx, floods, now)
     await told.write(tx, [row for m in messages for row in _told(m)], now)
-
-
-def new_delivery(
-    content: AlertMessage | SummaryMessage, subscription: SubscriptionSpec
-) -> NewDelivery:
-    """The row of a message that the subscription is sent."""
-    alert = isinstance(content, AlertMessage)
-    return NewDelivery(
-        content.delivery_id,
-        content.story_id,
-        subscription.id,
-        content.sequence,
-        subscription.channel,
-        content.encode(),
-        DeliveryKind.ALERT if alert else DeliveryKind.SUMMARY,
-    )
 
 
 def _held(message: _Message) -> Iterator[NewHeld]:

@@ -128,6 +128,17 @@ class Metrics:
             ["channel", "outcome", "reason"],
             registry=r,
         )
+        self.held = Gauge(
+            "wirewatch_held_alerts",
+            "Alerts that are held for a later message, by why.",
+            ["why"],
+            registry=r,
+        )
+        self.held_given_up = Counter(
+            "wirewatch_held_alerts_given_up_total",
+            "Held alerts whose subscription was gone for too long.",
+            registry=r,
+        )
         self.deliveries_pending = LateGauge(
             "wirewatch_deliveries_pending", "Deliveries not yet sent nor given up.", r
         )

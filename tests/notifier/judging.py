@@ -119,6 +119,11 @@ class FailingDatabase(Database):
         self._committed = committed
 
     @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        async with self._real.read() as tx:
+            yield tx
+
+    @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         async with self._real.write() as tx:
             yield _Failing(tx, self._count)  # type: ignore[misc]

@@ -6,6 +6,7 @@ import pytest
 
 from services.store.database import open_database
 from tests.contracts.delivery_store_contract import DeliveryContract, JudgementContract
+from tests.contracts.held_store_contract import HeldContract, ToldContract
 from tests.contracts.lookup_store_contract import LookupContract
 from tests.contracts.notice_store_contract import NoticeContract
 from tests.contracts.page_lines_contract import PageLinesContract
@@ -53,4 +54,12 @@ class TestSilences(OnPostgres, SilenceContract):
 
 
 class TestUnsubscribed(OnPostgres, UnsubscribedContract):
+    pass
+
+
+class TestHeld(OnPostgres, HeldContract):
+    pass
+
+
+class TestTold(OnPostgres, ToldContract):
     pass

@@ -7,6 +7,7 @@ import pytest
 
 from services.store.database import open_database, sqlite_url
 from tests.contracts.delivery_store_contract import DeliveryContract, JudgementContract
+from tests.contracts.held_store_contract import HeldContract, ToldContract
 from tests.contracts.lookup_store_contract import LookupContract
 from tests.contracts.notice_store_contract import NoticeContract
 from tests.contracts.page_lines_contract import PageLinesContract
@@ -54,4 +55,12 @@ class TestSilences(OnSqlite, SilenceContract):
 
 
 class TestUnsubscribed(OnSqlite, UnsubscribedContract):
+    pass
+
+
+class TestHeld(OnSqlite, HeldContract):
+    pass
+
+
+class TestTold(OnSqlite, ToldContract):
     pass
