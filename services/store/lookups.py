@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.store.delivery_tables import alerts, deliveries, story_articles
+from services.store.delivery_tables import alerts, deliveries, held, story_articles
 from services.store.feeds import PageRetry
 from services.store.tables import page_retries, written
 from services.store.written import Kind
@@ -51,6 +51,23 @@ class StoryDelivery:
     finished_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class StoryHeld:
+    """A held message of a story; `state` and `told_at` are of the delivery in which it was told."""
+
+    held_id: str
+    story_id: str
+    subscription_id: str
+    message: bytes
+    why: str  # services.store.held.Why
+    silence_id: str | None
+    held_at: datetime
+    released_at: datetime | None
+    delivery_id: str | None
+    state: str | None
+    told_at: datetime | None
+
+
 async def page_retry(tx: AsyncConnection, article_id: str) -> PageRetry | None:
     """The next try to read the article's page, if there is to be one."""
     rows = await tx.execute(select(page_retries).where(page_retries.c.article_id == article_id))
@@ -89,6 +106,18 @@ async def deliveries_of(tx: AsyncConnection, story_ids: Collection[str]) -> Sequ
         .order_by(deliveries.c.created_at, deliveries.c.subscription_id, deliveries.c.delivery_id)
     )
     return [StoryDelivery(**row._mapping) for row in rows]
+
+
+async def held_of(tx: AsyncConnection, story_ids: Collection[str]) -> Sequence[StoryHeld]:
+    """What is or was held of the stories, in order."""
+    of_it = [c for c in held.c if c.name in StoryHeld.__slots__]
+    rows = await tx.execute(
+        select(*of_it, deliveries.c.state, deliveries.c.finished_at.label("told_at"))
+        .outerjoin(deliveries, deliveries.c.delivery_id == held.c.delivery_id)
+        .where(held.c.story_id.in_(sorted(story_ids)))
+        .order_by(held.c.held_at, held.c.subscription_id, held.c.held_id)
+    )
+    return [StoryHeld(**row._mapping) for row in rows]
 
 
 async def changed_at(tx: AsyncConnection, kind: Kind) -> dict[str, datetime]:

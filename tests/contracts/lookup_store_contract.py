@@ -3,10 +3,13 @@
 See `store_contract` for how a database is put to the test.
 """
 
-from services.store import deliveries, feeds, judgements, lookups, written
+from dataclasses import replace
+
+from services.store import deliveries, feeds, held, judgements, lookups, shown, written
 from services.store.database import Database
 from services.store.deliveries import NewDelivery
 from services.store.feeds import PageRetry
+from services.store.held import NewHeld, Why
 from services.store.judgements import Alert
 from services.store.lookups import JudgedRevision, RaisedAlert
 from services.store.written import Kind
@@ -41,6 +44,34 @@ class LookupContract(StoreBase):
         async with store.read() as tx:
             found = await lookups.judged(tx, "a1")
         assert found == [JudgedRevision("s", "r1", NOW), JudgedRevision("s", "r2", NOW + MINUTE)]
+
+    async def test_what_is_held_of_a_story_comes_with_what_became_of_it(
+        self, store: Database
+    ) -> None:
+        row = NewHeld("h1", "s", "all", 1, Why.SILENCE, ("iran",), b"\x00m", silence_id="q")
+        later = replace(row, held_id="h2", sequence=2, why=Why.CAP, silence_id=None)
+        other = replace(row, held_id="h3", story_id="t")
+        async with store.write() as tx:
+            await held.hold(tx, [row, later, other], NOW)
+            await deliveries.enqueue(tx, [NewDelivery("d", "sum", "all", 1, "desk", b"")], NOW)
+            await deliveries.record_delivered(tx, "d", "ok", NOW + MINUTE)
+            await held.release(tx, ["h2"], "d", NOW)
+        async with store.read() as tx:
+            first, second = await lookups.held_of(tx, {"s"})
+            assert list(await lookups.held_of(tx, ())) == []
+            shown_first = await shown.message(tx, "h1")
+            assert [k.delivery_id for k in await shown.messages(tx, "s", "all")] == ["h1", "h2"]
+            assert await shown.message(tx, "none") is None
+        assert (first.held_id, first.why, first.silence_id) == ("h1", "silence", "q")
+        assert (first.released_at, first.state, first.told_at) == (None, None, None)
+        assert (second.released_at, second.delivery_id) == (NOW, "d")
+        assert (second.state, second.told_at) == ("delivered", NOW + MINUTE)
+        assert shown_first is not None
+        assert (shown_first.state, shown_first.why, shown_first.message) == (
+            "held",
+            "silence",
+            b"\x00m",
+        )
 
     async def test_alerts_and_deliveries_are_those_of_the_stories(self, store: Database) -> None:
         async with store.write() as tx:

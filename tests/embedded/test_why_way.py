@@ -14,14 +14,15 @@ from services.bus.port import Lag
 from services.embedded.why.addresses import address_of, aliases_of, are_related, is_part_of
 from services.embedded.why.command import verdicts_of
 from services.embedded.why.facts import History, Kept, Progress, World
-from services.embedded.why.way import Asked, Verdicts, Way, way_of
+from services.embedded.why.way import Asked, State, Verdicts, Way, way_of
 from services.poller.identity import aliases_of as aliases_of_entries
 from services.poller.memory import Memory
 from services.poller.parse import FeedEntry
 from services.poller.replies import UNCONDITIONAL
 from services.poller.schedule import Health
 from services.store.feeds import NOT_PUBLISHED, PageRetry, SeenEntry
-from services.store.lookups import JudgedRevision, RaisedAlert, StoryDelivery
+from services.store.lookups import JudgedRevision, RaisedAlert, StoryDelivery, StoryHeld
+from services.store.silences import Silence, SilenceKind
 from tests.engine.newsroom import article, rule
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
@@ -130,6 +131,69 @@ def test_subscriptions_that_were_not_told_say_why() -> None:
         "night: selects none of these rules",
         "late: selects these rules only since then",
     )
+
+
+HELD = StoryHeld(
+    held_id="h1",
+    story_id="s1",
+    subscription_id="desk",
+    message=b"",
+    why="silence",
+    silence_id="q1",
+    held_at=CAME,
+    released_at=None,
+    delivery_id=None,
+    state=None,
+    told_at=None,
+)
+SILENCE = Silence(
+    "q1", SilenceKind.RULE, "drones", None, "Ann", "a drill", CAME, NOW + timedelta(hours=1)
+)
+
+
+@pytest.mark.parametrize(
+    ("why", "silence_id", "says"),
+    [
+        ("silence", "q1", "until 2026-05-01 13:00:00 UTC by Ann: a drill (q1)"),
+        ("silence", "gone", "silenced 2026-05-01 11:00:00 UTC"),
+        ("digest", None, "gathered for a digest"),
+        ("batch", None, "gathered for a batch"),
+        ("quiet", None, "held for the end of quiet hours"),
+        ("cap", None, "over the cap of this hour"),
+    ],
+)
+def test_a_message_that_is_held_says_why_and_is_waited_for(
+    why: str, silence_id: str | None, says: str
+) -> None:
+    held = replace(HELD, why=why, silence_id=silence_id)
+    found = way(changed(deliveries=(), held=(held,), silences={"q1": SILENCE}))
+    assert says in found.because
+    assert (found.told, found.steps[-1].state) == (False, State.WAITS)
+    assert found.steps[-1].lines == (f"desk: {found.because}",)
+
+
+def test_what_was_held_and_then_told_with_others_was_told() -> None:
+    held = replace(
+        HELD, why="quiet", released_at=NOW, delivery_id="d9", state="delivered", told_at=NOW
+    )
+    found = way(changed(deliveries=(), held=(held,)))
+    assert (found.told, found.because) == (True, "told to desk")
+    assert found.steps[-1].lines[0].endswith("told with others 2026-05-01 12:00:00 UTC")
+    waiting = replace(held, state="pending", told_at=None)
+    assert way(changed(deliveries=(), held=(waiting,))).steps[-1].state == State.WAITS
+
+
+def test_a_subscription_that_somebody_unsubscribed_says_so() -> None:
+    left = replace(WORLD, left=frozenset({"desk"}))
+    assert "desk is unsubscribed" in way(changed(deliveries=()), world=left).because
+    other = SubscriptionSpec(id="night", channel="slack", rules="all")
+    both = replace(left, left=frozenset({"night"}), subscriptions=[SUBSCRIPTION, other])
+    assert "night: unsubscribed, nobody gets its messages" in way(world=both).steps[-1].lines
+
+
+def test_a_discarded_message_does_not_wait() -> None:
+    found = way(changed(deliveries=(replace(DELIVERY, state="discarded"),)))
+    assert (found.because, found.steps[-1].state) == ("the message was discarded", State.ENDED)
 
 
 NOBODY = {"alerts": (), "deliveries": (), "judged": ()}

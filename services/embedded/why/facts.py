@@ -22,10 +22,11 @@ from services.embedded.why.addresses import address_of, aliases_of, is_part_of, 
 from services.poller import memory as remembered
 from services.poller.identity import SHARED
 from services.poller.memory import Memory
-from services.store import feeds, lookups, written
+from services.store import feeds, lookups, silences, unsubscribed, written
 from services.store.database import Database
 from services.store.feeds import PageRetry, SeenEntry
-from services.store.lookups import JudgedRevision, RaisedAlert, StoryDelivery
+from services.store.lookups import JudgedRevision, RaisedAlert, StoryDelivery, StoryHeld
+from services.store.silences import Silence
 from services.store.written import Kind
 
 _SUBSCRIPTION: TypeAdapter[SubscriptionSpec] = TypeAdapter(SubscriptionSpec)
@@ -45,7 +46,10 @@ class Kept:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What is in force: feeds with their health, rules with their lists, subscriptions."""
+    """What is in force: feeds with their health, rules with their lists, subscriptions.
+
+    `left` are the subscriptions that somebody has unsubscribed wholly.
+    """
 
     feeds: Mapping[str, FeedSpec]
     memories: Mapping[str, Memory]
@@ -53,6 +57,7 @@ class World:
     lists: Mapping[str, Sequence[str]]
     rules_changed_at: Mapping[str, datetime]
     subscriptions: Sequence[SubscriptionSpec]
+    left: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,8 @@ class History:
     judged: tuple[JudgedRevision, ...] = ()
     alerts: tuple[RaisedAlert, ...] = ()
     deliveries: tuple[StoryDelivery, ...] = ()
+    held: tuple[StoryHeld, ...] = ()
+    silences: Mapping[str, Silence] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +111,7 @@ async def world_of(tx: AsyncConnection) -> World:
         {name: tuple(one.spec["items"]) for name, one in stored[Kind.LISTS].items()},
         await lookups.changed_at(tx, Kind.RULES),
         [_SUBSCRIPTION.validate_python(dict(o.spec)) for o in stored[Kind.SUBSCRIPTIONS].values()],
+        await unsubscribed.wholly(tx),
     )
 
 
@@ -152,8 +160,12 @@ async def outcome_of(database: Database, history: History) -> History:
     async with database.read() as tx:
         judged = await lookups.judged(tx, history.article_id)
         stories = {one.story_id for one in judged}
+        held = await lookups.held_of(tx, stories)
+        silenced = {row.silence_id for row in held if row.silence_id is not None}
         return replace(
             history,
+            held=tuple(held),
+            silences=await silences.by_id(tx, sorted(silenced)),
             retry=await lookups.page_retry(tx, history.article_id),
             judged=tuple(judged),
             alerts=tuple(await lookups.alerts_of(tx, stories)),

@@ -3,7 +3,7 @@
 Decides the steps, the words, and the one sentence that answers "why was I (not) told?".
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -13,11 +13,11 @@ from schemas.message import MalformedMessageError
 from schemas.rule import WatchRule
 from services.bus.port import Lag
 from services.embedded.why.facts import History, Kept, Progress, World
+from services.embedded.why.messages import Audience, Messages, ending
 from services.embedded.why.words import (
     article_lines,
     at_time,
     counted,
-    delivery_line,
     entry_lines,
     feed_lines,
     page_lines,
@@ -25,8 +25,6 @@ from services.embedded.why.words import (
 )
 from services.engine.errors import RuleError
 from services.notifier.message import AlertMessage
-from services.store.deliveries import DeliveryState
-from services.store.lookups import StoryDelivery
 
 MOST_NAMED = 20
 
@@ -233,11 +231,23 @@ def _alerts_and_deliveries(way: Way, asked: Asked) -> Way:
         *(f"{a.rule_id}, raised {at_time(a.raised_at)}" for a in alerts[:MOST_NAMED]),
     )
     ids = {alert.rule_id for alert in alerts}
-    deliveries = [d for d in asked.history.deliveries if rule is None or _is_about(d, ids)]
-    wanting = _wanting(asked, ids)
-    if not deliveries:
-        return way.end("deliveries", _nobody(wanting))
-    return _deliveries(way, deliveries, wanting)
+    messages = _messages(asked.history, {rule.rule_id} if rule else None)
+    audience = Audience(_wanting(asked, ids), asked.world.left)
+    found = ending(messages, audience, MOST_NAMED)
+    if not found.told:
+        return way.end("deliveries", found.because, *found.lines, waits=found.waits)
+    way.go("deliveries", *found.lines)
+    way.told, way.because = True, found.because
+    return way
+
+
+def _messages(history: History, rule_ids: set[str] | None) -> Messages:
+    """The messages about these rules; None for any."""
+    return Messages(
+        [d for d in history.deliveries if rule_ids is None or _is_about(d.message, rule_ids)],
+        [h for h in history.held if rule_ids is None or _is_about(h.message, rule_ids)],
+        history.silences,
+    )
 
 
 def _wanting(asked: Asked, rule_ids: set[str]) -> Mapping[str, bool]:
@@ -250,37 +260,9 @@ def _wanting(asked: Asked, rule_ids: set[str]) -> Mapping[str, bool]:
     }
 
 
-def _nobody(wanting: Mapping[str, bool]) -> str:
-    late = [subscription for subscription, wants in wanting.items() if wants]
-    if late:
-        return f"no message was made; {', '.join(late)} selects the rule only since then"
-    return "no subscription selects the rules that matched"
-
-
-def _deliveries(way: Way, deliveries: Sequence[StoryDelivery], wanting: Mapping[str, bool]) -> Way:
-    lines = [delivery_line(delivery) for delivery in deliveries]
-    addressed = {delivery.subscription_id for delivery in deliveries}
-    others = [
-        f"{one}: selects {'these rules only since then' if wants else 'none of these rules'}"
-        for one, wants in wanting.items()
-        if one not in addressed
-    ]
-    lines += others[:MOST_NAMED]
-    states = {delivery.state for delivery in deliveries}
-    if DeliveryState.DELIVERED.value in states:
-        way.go("deliveries", *lines)
-        way.told = True
-        told = [d for d in deliveries if d.state == DeliveryState.DELIVERED.value]
-        way.because = f"told to {', '.join(dict.fromkeys(d.subscription_id for d in told))}"
-        return way
-    if DeliveryState.PENDING.value in states:
-        return way.end("deliveries", "the message waits to be sent", *lines, waits=True)
-    return way.end("deliveries", "the message was given up", *lines)
-
-
-def _is_about(delivery: StoryDelivery, rule_ids: Iterable[str]) -> bool:
+def _is_about(stored: bytes, rule_ids: Iterable[str]) -> bool:
     try:
-        message = AlertMessage.decode(delivery.message)
+        message = AlertMessage.decode(stored)
     except MalformedMessageError:
         return True  # better a delivery too many than one that nobody sees
     return bool({rule.rule_id for rule in message.rules} & set(rule_ids))

@@ -96,6 +96,8 @@ def delivery_line(delivery: StoryDelivery) -> str:
         case DeliveryState.FAILED.value:
             way_out = f"wirewatch deliveries retry {delivery.delivery_id}"
             return f"{to}: given up {finished} after {tries}{why}; {way_out}"
+        case DeliveryState.DISCARDED.value:
+            return f"{to}: discarded {finished}{why}"
         case _:
             return f"{to}: waits, next try {at_time(delivery.next_attempt_at)}, {tries} so far{why}"
 
