@@ -1,38 +1,47 @@
 """A message as a mail: subject, plain text and HTML. PURE, but for reading the template.
 
-Leaves addresses and the headers of the protocol to `channels.email`.
+Decides what the HTML shows and how large it becomes. Leaves the text to `email_text`, addresses
+and headers to `channels.mail`.
 """
 
-import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from schemas.rule import Severity
 from services.notifier import clean
-from services.notifier.excerpts import Excerpt
 from services.notifier.message import AlertMessage, AnyMessage, NoticeMessage, SummaryMessage
 from services.notifier.render import others, wording
 from services.notifier.render.cleaned import cleaned, cleaned_notice, cleaned_summary
+from services.notifier.render.email_text import (
+    Offered,
+    alert_text,
+    facts,
+    footer_text,
+    notice_text,
+    summary_text,
+    text_of,
+    update_text,
+)
 from services.notifier.render.offers import NO_OFFERS, Offers, offers_in_words
 
 LONGEST_SUBJECT = 160
-_COLUMNS = 76
+LARGEST_HTML = 100_000
+"""Bytes. Gmail cuts off what exceeds 102 kB, and with it the links at the end."""
+
+_LONGEST_PREHEADER = 150
 _TEMPLATES = Path(__file__).parents[1] / "templates"
+# White on these, and these on white, have a contrast of 4.5 at least (WCAG AA).
 _COLOUR = {
     Severity.LOW: "#6b7280",
     Severity.NORMAL: "#2563eb",
     Severity.HIGH: "#c2410c",
     Severity.URGENT: "#b91c1c",
 }
-
-
-# What a mail offers: a few words and a URL each.
-Offered = Sequence[tuple[str, str]]
 
 
 class RenderedEmail(NamedTuple):
@@ -51,86 +60,88 @@ def render_email(message: AnyMessage, now: datetime, offers: Offers = NO_OFFERS)
             return _notice(cleaned_notice(message), shown)
         case SummaryMessage():
             return _summary(cleaned_summary(message), shown)
+        case AlertMessage(update=True):
+            return _update(cleaned(message), shown)
         case AlertMessage():
             return _alert(cleaned(message), now, shown)
 
 
 def _alert(message: AlertMessage, now: datetime, offers: Offered) -> RenderedEmail:
-    html = _template("alert.html.j2").render(
-        message=message,
-        title=_subject(message),
+    subject = _subject(message)
+    named, more = wording.named_rules(message)
+    facts_shown = list(facts(message, now))
+    html = _html(
+        "alert",
+        message,
+        offers,
+        title=subject,
+        preheader=_first_sentence([message]),
         excerpts=[(wording.lead_in(excerpt, message), excerpt) for excerpt in message.excerpts],
-        rules=wording.named_rules(message)[0],
-        more_rules=wording.named_rules(message)[1],
-        facts=list(_facts(message, now)),
+        rules=named,
+        more_rules=more,
+        facts=facts_shown,
         origin=wording.origin(message),
-        severity=wording.SEVERITY,
-        colour=_COLOUR,
-        offers=offers,
+        also=others.in_a_line(message),
     )
-    lines = (*_lines(message, now), *_offer_lines(offers))
-    return RenderedEmail(_subject(message), _text(lines), html)
+    return RenderedEmail(subject, _text(alert_text(message, now), message, offers), html)
+
+
+def _update(message: AlertMessage, offers: Offered) -> RenderedEmail:
+    # The subject of the first mail, so that mail programs which thread by it do so.
+    subject = clean.line(f"Re: {_subject(message)}", LONGEST_SUBJECT + 4)
+    html = _html(
+        "update",
+        message,
+        offers,
+        title=subject,
+        preheader=others.in_a_line(message),
+        also=others.also_reported(message) or others.MORE_REPORTS,
+        outlets=others.outlets(message),
+        reports=[(o, others.about(o, message.zone)) for o in message.others[: others.MOST_NAMED]],
+        told_of=others.TOLD_OF,
+        origin=wording.origin(message),
+    )
+    return RenderedEmail(subject, _text(update_text(message), message, offers), html)
 
 
 def _notice(message: NoticeMessage, offers: Offered) -> RenderedEmail:
     subject = clean.line(f"{message.title} [{wording.NOTICE}]", LONGEST_SUBJECT)
-    html = _template("notice.html.j2").render(
-        message=message,
+    html = _html(
+        "notice",
+        message,
+        offers,
         title=subject,
+        preheader=" ".join(message.lines),
         what=wording.NOTICE,
-        colour=_COLOUR[wording.NOTICE_SEVERITY[message.kind]],
-        offers=offers,
+        grave=wording.NOTICE_SEVERITY[message.kind],
     )
-    lines = (*_notice_lines(message), *_offer_lines(offers))
-    return RenderedEmail(subject, _text(lines), html)
-
-
-def _notice_lines(message: NoticeMessage) -> Iterator[str]:
-    for line in (message.title, *message.lines):
-        yield from _wrapped(line)
-    yield ""
-    for name, said in message.facts:
-        yield from _wrapped(f"{name}: {said}")
+    return RenderedEmail(subject, _text(notice_text(message), message, offers), html)
 
 
 def _summary(message: SummaryMessage, offers: Offered) -> RenderedEmail:
     subject = clean.line(message.title, LONGEST_SUBJECT)
-    html = _template("summary.html.j2").render(
-        message=message, title=subject, wording=wording, colour=_COLOUR, offers=offers
+    while len((html := _summary_html(message, subject, offers)).encode()) > LARGEST_HTML:
+        message = _shorter(message)
+    return RenderedEmail(subject, _text(summary_text(message), message, offers), html)
+
+
+def _summary_html(message: SummaryMessage, subject: str, offers: Offered) -> str:
+    return _html(
+        "summary",
+        message,
+        offers,
+        title=subject,
+        preheader=_first_sentence(message.items),
+        wording=wording,
+        also=others.in_a_line,
     )
-    lines = (*_summary_lines(message), *_offer_lines(offers))
-    return RenderedEmail(subject, _text(lines), html)
 
 
-def _summary_lines(message: SummaryMessage) -> Iterator[str]:
-    for line in (message.title, *message.lines):
-        yield from _wrapped(line)
-    for item in message.items:
-        yield ""
-        yield from _item_lines(item)
-    if message.left_out:
-        yield from ("", wording.left_out(message.left_out))
-
-
-def _item_lines(item: AlertMessage) -> Iterator[str]:
-    yield from _wrapped(f"- {item.title}")
-    yield from _wrapped(wording.item_origin(item), "  ")
-    yield from _wrapped(wording.rules_in_short(item), "  ")
-    if item.url:
-        yield item.url  # never wrapped: mail programs link whole lines
-    for excerpt in item.excerpts[:1]:
-        yield from _wrapped(_sentence(excerpt), "  > ")
-
-
-def _offer_lines(offers: Offered) -> Iterator[str]:
-    for words, url in offers:
-        yield ""
-        yield f"{words}:"
-        yield url  # never wrapped: mail programs link whole lines
-
-
-def _text(lines: Iterable[str]) -> str:
-    return "\n".join(lines) + "\n"
+def _shorter(message: SummaryMessage) -> SummaryMessage:
+    """The same with fewer of the alerts; the others are counted."""
+    kept = message.items[: len(message.items) * 3 // 4]
+    more = len(message.items) - len(kept)
+    return message.model_copy(update={"items": kept, "left_out": message.left_out + more})
 
 
 def _subject(message: AlertMessage) -> str:
@@ -139,55 +150,30 @@ def _subject(message: AlertMessage) -> str:
     return clean.line(f"{test}{title} [{wording.rules_in_short(message)}]", LONGEST_SUBJECT)
 
 
-def _lines(message: AlertMessage, now: datetime) -> Iterator[str]:
-    yield from _wrapped(message.title)
-    yield from _wrapped(wording.origin(message))
-    if message.url:
-        yield message.url  # never wrapped: mail programs link whole lines
-    for excerpt in message.excerpts:
-        yield from _excerpt_lines(excerpt, message)
-    yield ""
-    named, more = wording.named_rules(message)
-    for rule in named:
-        yield from _wrapped(f"Rule: {rule.name} ({wording.SEVERITY[rule.severity].lower()})")
-    if more:
-        yield f"and {more} more"
-    for name, value in _facts(message, now):
-        yield from _wrapped(f"{name}: {value}")
+def _first_sentence(alerts: Iterable[AlertMessage]) -> str:
+    """What a list of mails shows beside the subject."""
+    for alert in alerts:
+        for excerpt in alert.excerpts[:1]:
+            return "".join(text for text, _ in excerpt.sentence)
+    return ""
 
 
-def _excerpt_lines(excerpt: Excerpt, message: AlertMessage) -> Iterator[str]:
-    lead_in = wording.lead_in(excerpt, message)
-    yield ""
-    if lead_in:
-        yield f"{lead_in}:"
-    yield from _wrapped(excerpt.before, "    ")
-    yield from _wrapped(_sentence(excerpt), "  > ")
-    yield from _wrapped(excerpt.after, "    ")
-
-
-def _sentence(excerpt: Excerpt) -> str:
-    return "".join(f"*{text}*" if is_hit else text for text, is_hit in excerpt.sentence)
-
-
-def _facts(message: AlertMessage, now: datetime) -> Iterator[tuple[str, str]]:
-    if message.others:
-        yield "Others", others.in_a_line(message)
-    yield "Published", wording.published(message)
-    yield "Seen", wording.moment(message.first_seen_at, message.zone)
-    yield "Read", wording.what_was_read(message)
-    yield "Latency", wording.latency(message, now)
-
-
-def _wrapped(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(
-        text,
-        _COLUMNS,
-        initial_indent=indent,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
+def _html(
+    template: str, message: AnyMessage, offers: Offered, *, preheader: str, **values: Any
+) -> str:
+    return _template(f"{template}.html.j2").render(
+        message=message,
+        offers=offers,
+        footer=wording.why_it_comes(message),
+        preheader=clean.line(preheader, _LONGEST_PREHEADER),
+        colour=_COLOUR,
+        severity=wording.SEVERITY,
+        **values,
     )
+
+
+def _text(lines: Iterable[str], message: AnyMessage, offers: Offered) -> str:
+    return text_of([*lines, *footer_text(offers, wording.why_it_comes(message))])
 
 
 @cache

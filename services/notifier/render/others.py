@@ -4,15 +4,19 @@ PURE. What counts as what is `services.notifier.others`' decision.
 """
 
 from services.notifier.message import AlertMessage, OtherReport
+from services.notifier.render import wording
 
-_MOST_NAMED = 5
+MORE_REPORTS = "Reported by others, too"
+TOLD_OF = "About a story that you were told of:"
+
+MOST_NAMED = 5
 
 
 def also_reported(message: AlertMessage) -> str:
     """`Also reported by AP (copy) and Reuters`; empty where nobody else does."""
     if not message.others:
         return ""
-    names = [_name(other) for other in message.others[:_MOST_NAMED]]
+    names = [_name(other) for other in message.others[:MOST_NAMED]]
     more = len(message.others) - len(names) + message.others_left_out
     return f"Also reported by {_listed([*names, f'{more} more'] if more else names)}"
 
@@ -35,6 +39,13 @@ def outlets(message: AlertMessage) -> str:
 def in_a_line(message: AlertMessage) -> str:
     """Both: who, and how many of them with a text of their own."""
     return " · ".join(filter(None, (also_reported(message), outlets(message))))
+
+
+def about(other: OtherReport, zone: str) -> str:
+    """What is to be known of another report beside its source: `· news.example · a copy · …`."""
+    kind = "a copy" if other.is_copy else "a text of its own"
+    seen = f"seen {wording.short_moment(other.seen_at, zone)}"
+    return "".join(f"· {said} " for said in (other.host, kind, seen) if said).rstrip()
 
 
 def _name(other: OtherReport) -> str:

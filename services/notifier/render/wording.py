@@ -10,7 +10,7 @@ from schemas.matches import ArticleField
 from schemas.notice import NoticeKind
 from schemas.rule import Severity
 from services.notifier.excerpts import Excerpt
-from services.notifier.message import AlertMessage, MatchedRule
+from services.notifier.message import AlertMessage, AnyMessage, MatchedRule
 
 MOST_RULES = 10
 """A message names at most this many rules, and says how many more there are."""
@@ -133,10 +133,16 @@ def rules_in_short(message: AlertMessage) -> str:
     """The gravest rule, and how many more there are."""
     if not message.rules:
         return "Wirewatch"
+    return f"{SEVERITY[message.rules[0].severity]}: {rules_by_name(message)}"
+
+
+def rules_by_name(message: AlertMessage) -> str:
+    """The same where the severity is shown otherwise."""
+    if not message.rules:
+        return "Wirewatch"
     more = len(message.rules) - 1
-    first = message.rules[0]
     others = f" and {more} more rule{'' if more == 1 else 's'}" if more else ""
-    return f"{SEVERITY[first.severity]}: {first.name}{others}"
+    return f"{message.rules[0].name}{others}"
 
 
 def named_rules(message: AlertMessage) -> tuple[tuple[MatchedRule, ...], int]:
@@ -169,6 +175,11 @@ def gravest(items: Iterable[AlertMessage]) -> Severity:
 def left_out(alerts: int) -> str:
     """That a summary shows not all of them."""
     return f"and {alerts} more alert{'' if alerts == 1 else 's'}"
+
+
+def why_it_comes(message: AnyMessage) -> str:
+    """By which subscription somebody gets a message."""
+    return f"Sent by Wirewatch to the subscription {message.subscription_id}."
 
 
 def lead_in(excerpt: Excerpt, message: AlertMessage) -> str:
