@@ -50,10 +50,12 @@ def silence_over(
 
 
 def story_is_silent(
-    silences: Iterable[Silence], subject: Subject, subscription_id: str, now: datetime
+    silences: Iterable[Silence], story_id: str, subscription_id: str, now: datetime
 ) -> bool:
     """Whether a subscription is not to hear either that others report the story, too."""
-    return silence_over(silences, subject, "", subscription_id, now) is not None
+    nothing_else = Subject(story_id, "", "", None)
+    stories = (s for s in silences if s.kind is SilenceKind.STORY)
+    return silence_over(stories, nothing_else, "", subscription_id, now) is not None
 
 
 def _meets(silence: Silence, subject: Subject, rule_id: str) -> bool:

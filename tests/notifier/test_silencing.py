@@ -63,13 +63,13 @@ def test_of_several_silences_the_one_that_ends_last_holds() -> None:
     assert silence_over([first, last], SUBJECT, "iran", "desk", NOW + 2 * HOUR) is None
 
 
-def test_of_a_silent_story_or_source_no_updates_are_heard_either() -> None:
-    for one in (
-        silence(SilenceKind.STORY, "story-1"),
-        silence(SilenceKind.SOURCE, "gazette-world"),
-    ):
-        assert story_is_silent([one], SUBJECT, "desk", NOW)
-    assert not story_is_silent([silence(SilenceKind.RULE, "iran")], SUBJECT, "desk", NOW)
+def test_of_a_silent_story_no_updates_are_heard_either() -> None:
+    one = silence(SilenceKind.STORY, "story-1", "desk")
+    assert story_is_silent([one], "story-1", "desk", NOW)
+    assert not story_is_silent([one], "story-1", "night", NOW)
+    assert not story_is_silent([one], "story-2", "desk", NOW)
+    others = [silence(SilenceKind.RULE, "iran"), silence(SilenceKind.SOURCE, "gazette")]
+    assert not story_is_silent(others, "story-1", "desk", NOW)
 
 
 def test_what_silences_may_be_about_is_taken_from_the_report() -> None:

@@ -1,9 +1,13 @@
 """The whole way of an article, with the very process a user starts."""
 
+import asyncio
+import re
+import sys
+
 from tests.pipeline.pipeline_contract import PipelineContract
 from tests.pipeline.stories import FILLER, HIT, MORE, REFERENCE, SUMMARY
 from tests.pipeline.timeline import EmbeddedTimeline
-from tests.pipeline.wirewatch_process import until
+from tests.pipeline.wirewatch_process import WirewatchProcess, until
 
 
 class TestEmbedded(PipelineContract):
@@ -168,3 +172,35 @@ async def test_a_feed_that_goes_silent_is_told_once_and_once_more_when_it_publis
     later = timeline.slack.received[timeline.expected :]
     assert all("has gone silent" in payload for payload in later)
     assert len(later) <= 1
+
+
+async def test_a_rule_silenced_by_command_is_told_at_the_end_and_its_links_are_served(
+    timeline: EmbeddedTimeline,
+) -> None:
+    wirewatch = timeline.wirewatch
+    await wirewatch.start_ready()
+    silence = ("--rule", "reference", "--for", "1h", "--author", "Ann", "--reason", "a drill")
+    added = await said(wirewatch, "silences", "add", *silence)
+    await timeline.publish("wire", "Unheard for now", HIT, summary=SUMMARY)
+    await wirewatch.until_metric("wirewatch_silenced_alerts_total", 1)
+    assert "1 alert held back" in await said(wirewatch, "silences", "list")
+    await said(wirewatch, "silences", "expire", added.split()[0])
+    payload = await timeline.expect("Unheard for now", "1 alert was held back", "Ann: a drill")
+    links = re.findall(r"<http://wirewatch\.invalid(/[^|>]+)\|", payload)
+    assert [path.split("/")[1] for path in links] == ["alerts", "silence", "unsubscribe"]
+    for path in links:
+        status, page = await wirewatch.get(path)
+        assert (status, "<form" in page) == (200, not path.startswith("/alerts"))
+    assert (await wirewatch.get("/unsubscribe/x"))[0] == 404
+    await timeline.expect_nothing_more()
+
+
+async def said(wirewatch: WirewatchProcess, *words: str) -> str:
+    """What a command says beside the running process."""
+    command = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.cli", *words, "--state", str(wirewatch.state)),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await command.communicate()
+    assert command.returncode == 0
+    return out.decode()
