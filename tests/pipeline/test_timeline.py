@@ -4,6 +4,8 @@ import asyncio
 import re
 import sys
 
+import pytest
+
 from tests.pipeline.pipeline_contract import PipelineContract
 from tests.pipeline.stories import FILLER, HIT, MORE, REFERENCE, SUMMARY
 from tests.pipeline.timeline import EmbeddedTimeline
@@ -204,3 +206,40 @@ async def said(wirewatch: WirewatchProcess, *words: str) -> str:
     out, _ = await command.communicate()
     assert command.returncode == 0
     return out.decode()
+
+
+def with_mode(timeline: EmbeddedTimeline, mode: object) -> None:
+    """Who gets the alerts gets them in this mode."""
+    subscription = {"id": "all", "channel": "desk", "rules": "all", "mode": mode}
+    timeline.wirewatch.write("subscriptions.yaml", {"subscriptions": [subscription]})
+
+
+async def two_alerts_held(timeline: EmbeddedTimeline, why: str) -> None:
+    await timeline.publish("wire", "Troops", HIT, summary=SUMMARY)
+    await timeline.publish("wire", "More troops", MORE, summary=SUMMARY)
+    await timeline.wirewatch.until_metric("wirewatch_held_alerts", 2, why=why)
+
+
+async def test_what_a_digest_holds_outlives_a_kill_and_follows_the_folder(
+    timeline: EmbeddedTimeline,
+) -> None:
+    with_mode(timeline, {"digest": "weekly mon 08:00"})
+    await timeline.wirewatch.start_ready()
+    await two_alerts_held(timeline, "digest")
+    await timeline.wirewatch.kill()
+    await timeline.wirewatch.start_ready()
+    await timeline.expect_nothing_more()
+    with_mode(timeline, "instant")
+    await timeline.expect("2 alerts since", "Troops", "More troops")
+    await timeline.expect_nothing_more()
+    assert await timeline.wirewatch.metric("wirewatch_held_alerts") == 0
+
+
+@pytest.mark.slow  # a batch is a minute at least
+async def test_a_batch_arrives_as_one_message(timeline: EmbeddedTimeline) -> None:
+    with_mode(timeline, {"batch": "1m"})
+    await timeline.wirewatch.start_ready()
+    await two_alerts_held(timeline, "batch")
+    await timeline.expect_nothing_more()
+    await timeline.expect("2 alerts since", "Troops", "More troops", within=90)
+    await timeline.expect_nothing_more()
