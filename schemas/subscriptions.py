@@ -7,7 +7,9 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     WithJsonSchema,
     model_validator,
 )
@@ -16,34 +18,47 @@ from schemas.rule import Severity
 from schemas.written import Id, Written, Zone
 
 _TIME = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+_BATCH = r"([1-9][0-9]{0,3})([mh])"
 _RISING = list(Severity)
 
 
 def _clock_time(value: object) -> object:
     # YAML 1.1 reads 22:00 as a number to the base of 60; less than 60 is a mistake for an hour.
-    if isinstance(value, int) and not isinstance(value, bool) and 60 <= value < 24 * 60:
-        return f"{value // 60:02}:{value % 60:02}"
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = f"{value // 60:02}:{value % 60:02}" if value >= 60 else str(value)
     return value
 
 
 def _check_time(value: str) -> str:
     if not re.fullmatch(_TIME, value):
-        raise ValueError("a time of day looks like 08:00 or 22:30")
+        raise ValueError("a time of day looks like 08:00 or 22:30; midnight is 00:00")
     return value
 
 
-def _check_batch(value: str) -> str:
-    matched = re.fullmatch(r"([1-9][0-9]{0,3})([mh])", value)
+def _check_batch(value: object) -> object:
+    matched = re.fullmatch(_BATCH, value) if isinstance(value, str) else None
     if not matched or int(matched[1]) * (60 if matched[2] == "h" else 1) > 24 * 60:
         raise ValueError("a batch looks like 10m or 2h, and is a day at most")
     return value
 
 
-def _check_digest(value: str) -> str:
-    days = "|".join(_WEEKDAYS)
-    if not re.fullmatch(rf"(?:daily|weekly (?:{days})) {_TIME}", value):
+def _check_digest(value: object) -> object:
+    if not isinstance(value, str) or not re.fullmatch(_DIGEST, value):
         raise ValueError("a digest looks like daily 08:00 or weekly mon 08:00")
     return value
+
+
+def _check_mode(value: object) -> object:
+    one_key = isinstance(value, dict) and list(value) in (["batch"], ["digest"])
+    if not (one_key or value == "instant" or isinstance(value, Batch | Digest)):
+        raise ValueError("a mode is instant, {batch: 10m} or {digest: daily 08:00}")
+    return value
+
+
+def _which_mode(value: object) -> str:
+    if isinstance(value, Batch) or (isinstance(value, dict) and "batch" in value):
+        return "batch"
+    return "instant" if isinstance(value, str) else "digest"
 
 
 ClockTime = Annotated[
@@ -54,12 +69,17 @@ ClockTime = Annotated[
 ]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 _WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_DIGEST = rf"(?:daily|weekly (?:{'|'.join(_WEEKDAYS)})) {_TIME}"
 
 
 class Batch(Written):
     """All alerts of a span of time in one message, sent that long after the first."""
 
-    batch: Annotated[str, AfterValidator(_check_batch)] = Field(description="10m, 2h")
+    batch: Annotated[
+        str,
+        BeforeValidator(_check_batch),
+        WithJsonSchema({"type": "string", "pattern": f"^{_BATCH}$"}),
+    ] = Field(description="10m, 2h; a day at most")
 
     @property
     def minutes(self) -> int:
@@ -70,9 +90,11 @@ class Batch(Written):
 class Digest(Written):
     """All alerts since the last one in one message, at a time of the subscription's zone."""
 
-    digest: Annotated[str, AfterValidator(_check_digest)] = Field(
-        description="daily 08:00, weekly mon 08:00"
-    )
+    digest: Annotated[
+        str,
+        BeforeValidator(_check_digest),
+        WithJsonSchema({"type": "string", "pattern": f"^{_DIGEST}$"}),
+    ] = Field(description="daily 08:00, weekly mon 08:00")
 
     @property
     def time(self) -> str:
@@ -86,10 +108,16 @@ class Digest(Written):
         return None if first == "daily" else _WEEKDAYS.index(rest[:3])
 
 
+Mode = Annotated[
+    Annotated[Literal["instant"], Tag("instant")]
+    | Annotated[Batch, Tag("batch")]
+    | Annotated[Digest, Tag("digest")],
+    Discriminator(_which_mode),
+]
+
+
 class Quiet(Written):
     """Hours in which alerts are held, to be sent as one message at their end."""
-
-    model_config = ConfigDict(populate_by_name=True)
 
     start: ClockTime = Field(alias="from", description="such as 22:00, in the zone")
     end: ClockTime = Field(alias="to", description="such as 07:00, also of the next day")
@@ -162,7 +190,7 @@ class SubscriptionSpec(Written):
     min_severity: Severity | None = Field(
         default=None, description="alerts of rules below this severity are not for it"
     )
-    mode: Literal["instant"] | Batch | Digest = Field(
+    mode: Annotated[Mode, BeforeValidator(_check_mode)] = Field(
         default="instant",
         description="instant, {batch: 10m} or {digest: daily 08:00}",
     )

@@ -64,6 +64,7 @@ def _path(loc: tuple[int | str, ...]) -> Path:
         for n, part in enumerate(loc)
         if not (
             (n == 1 and part == "RuleSelection")
+            or (n == 1 and loc[0] == "mode" and part in {"instant", "batch", "digest"})
             or (n == member and part in {"text", "reference", "[key]"})
             or (n == 2 and part == "[key]")
         )
@@ -121,6 +122,8 @@ class _Complaint:
             return USE_A_REFERENCE
         if name == "RuleSelection":
             return "write all, or which ones: {ids: […]}, {tags: […]} or {severities: […]}"
+        if name == "Quiet":
+            return "write when they begin and end, as in {from: 22:00, to: 07:00}"
         return f"must be keys and values, as in id: …, not {_kind_of(self.value)}"
 
     def _wrong_type(self) -> str:
@@ -147,7 +150,7 @@ class _Complaint:
     def _unknown_value(self) -> str:
         words = _words(self._annotation())
         names = [part for part in self.path if isinstance(part, str)]
-        name = {"severities": "severity"}.get(names[-1], names[-1])
+        name = {"severities": "severity", "days": "day"}.get(names[-1], names[-1])
         return unknown_word(name, str(self.value), words)
 
     def _parent(self) -> type[BaseModel]:
@@ -192,7 +195,7 @@ def _named(path: Path) -> str:
 
 
 def _keys(model: type[BaseModel]) -> list[str]:
-    return list(model.model_fields)
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:

@@ -112,7 +112,7 @@ def plan(stored: Stored, folder: Folder, prune: bool) -> Plan | PruneRefused:
 
 def stored_form(spec: Written) -> dict[str, object]:
     """The item as JSON-able values, as it is stored; the tests of a rule stay in the folder."""
-    return spec.model_dump(mode="json", exclude_none=True, exclude={"tests"})
+    return spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"tests"})
 
 
 def _items(folder: Folder, kind: Kind) -> dict[str, Written]:

@@ -249,6 +249,22 @@ def test_mistakes_in_channels(tmp_path: Path, lines: list[str], expected: list[s
     assert "12345678" not in "".join(printed)
 
 
+MODES = "a mode is instant, {batch: 10m} or {digest: daily 08:00}"
+BATCHES = "a batch looks like 10m or 2h, and is a day at most"
+DIGESTS = "a digest looks like daily 08:00 or weekly mon 08:00"
+TIMES = "a time of day looks like 08:00 or 22:30; midnight is 00:00"
+
+
+def subscriptions(*each: tuple[str, ...]) -> str:
+    """Subscriptions a, b, … to all rules, each with further lines."""
+    head = "  - id: {}\n    channel: console\n    rules: all\n"
+    items = [
+        head.format(letter) + "".join(f"    {line}\n" for line in lines)
+        for letter, lines in zip("abcdefgh", each, strict=False)
+    ]
+    return "subscriptions:\n" + "".join(items)
+
+
 SUBSCRIPTIONS: dict[str, tuple[str, list[str]]] = {
     "names of nothing": (
         "subscriptions:\n  - id: a\n    channel: consol\n    rules:\n      ids:\n        - iran\n"
@@ -302,6 +318,74 @@ SUBSCRIPTIONS: dict[str, tuple[str, list[str]]] = {
             "which ones",
             'subscriptions.yaml:9: subscription "c": unknown kind "opps"; did you mean "ops"? '
             "use alerts or ops",
+        ],
+    ),
+    "modes that are none": (
+        subscriptions(
+            ("mode: digest", "zone: Europe/Londn"),
+            ("mode: {batch: 10m, digest: daily 08:00}",),
+            ("mode: {batch: 10}",),
+            ("mode: {batch: 25h}",),
+            ("mode:", "  digest: weekly monday 08:00"),
+            ("mode: {digest: daily 24:00}",),
+        ),
+        [
+            f'subscriptions.yaml:5: subscription "a": "mode": {MODES}',
+            'subscriptions.yaml:6: subscription "a": "zone": '
+            "not a time zone; write one like Europe/London or UTC",
+            f'subscriptions.yaml:10: subscription "b": "mode": {MODES}',
+            f'subscriptions.yaml:14: subscription "c": "mode.batch": {BATCHES}',
+            f'subscriptions.yaml:18: subscription "d": "mode.batch": {BATCHES}',
+            f'subscriptions.yaml:23: subscription "e": "mode.digest": {DIGESTS}',
+            f'subscriptions.yaml:27: subscription "f": "mode.digest": {DIGESTS}',
+        ],
+    ),
+    "quiet hours that are none": (
+        subscriptions(
+            ("quiet: 22:00-07:00",),
+            ("quiet: {from: 22, to: 24:00}",),
+            ("quiet:", "  start: 22:00", "  to: 07:00", "  days: [monday]"),
+            ("quiet: {from: 22:00, to: 22:00}",),
+            ("quiet: {from: 00:00, to: 00:00, days: [sat, sun], urgent: hold}",),
+        ),
+        [
+            'subscriptions.yaml:5: subscription "a": "quiet": '
+            "write when they begin and end, as in {from: 22:00, to: 07:00}",
+            f'subscriptions.yaml:9: subscription "b": "quiet.from": {TIMES}',
+            f'subscriptions.yaml:9: subscription "b": "quiet.to": {TIMES}',
+            'subscriptions.yaml:13: subscription "c": "quiet.from" is missing',
+            'subscriptions.yaml:14: subscription "c": "quiet": unknown key "start"; '
+            "known keys are from, to, days and urgent",
+            'subscriptions.yaml:16: subscription "c": unknown day "monday"; did you mean "mon"? '
+            "use mon, tue, wed, thu, fri, sat or sun",
+            'subscriptions.yaml:20: subscription "d": "quiet": these quiet hours never end; '
+            "name the days on which they last from 22:00 to 22:00 of the next, "
+            "as in days: [sat, sun]",
+        ],
+    ),
+    "caps, floors and updates": (
+        subscriptions(
+            ("cap: 0", "min_severity: hi", "updates: loud"),
+            ("cap: 20/h",),
+            ("cap: 20", "mode: {batch: 10m}"),
+        ),
+        [
+            'subscriptions.yaml:5: subscription "a": "cap": must be at least 1',
+            'subscriptions.yaml:6: subscription "a": unknown min_severity "hi"; did you mean '
+            '"high"? use low, normal, high or urgent',
+            'subscriptions.yaml:7: subscription "a": unknown updates "loud"; '
+            "use quiet, follow-up or none",
+            'subscriptions.yaml:11: subscription "b": "cap": must be a whole number, not text',
+            'subscriptions.yaml:12: subscription "c": cap is for mode: instant; what a batch or a '
+            "digest gathers is one message anyway, so take cap out",
+        ],
+    ),
+    "what is for alerts, for an operator": (
+        "subscriptions:\n  - id: a\n    kind: ops\n    channel: console\n"
+        "    quiet: {from: 22:00, to: 07:00}\n",
+        [
+            'subscriptions.yaml:2: subscription "a": '
+            "quiet is for alerts; a subscription of kind ops has none",
         ],
     ),
     "notices only": (
