@@ -33,6 +33,6 @@ def notifier_parts(process: Process, bus: Bus, database: Database) -> dict[str, 
         "judge": stage_part(bus, MATCHES, judge, metrics),
         "gathering": Gatherer(database, metrics, utc_now, wake).run,
         "notices": Spreader(database, utc_now, wake).run,
-        "silences": SilenceEnds(database, utc_now, wake).run,
+        "silences": SilenceEnds(database, metrics, utc_now, wake).run,
         "sender": sending.run,
     }

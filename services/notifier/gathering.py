@@ -22,7 +22,7 @@ from services.runtime.health import Component
 from services.runtime.lifecycle import wait_for_stop
 from services.runtime.metrics import Metrics
 from services.runtime.wakeup import Wakeup
-from services.store import deliveries, held, judgements, told
+from services.store import deliveries, held, judgements, silences, told
 from services.store.database import Database
 from services.store.held import Waiting, Why
 
@@ -144,6 +144,7 @@ class Gatherer:
         async with self._database.write() as tx:
             await told.forget(tx, now - _TOLD_KEPT)
             await held.forget(tx, now - _RELEASED_KEPT)
+            await silences.forget(tx, now - _RELEASED_KEPT)
         self._swept_at = now
 
 

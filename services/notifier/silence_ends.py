@@ -10,33 +10,33 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
 import structlog
-from pydantic import TypeAdapter
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.folder import SubscriptionSpec
 from schemas.message import MalformedMessageError
 from services.notifier import clean
 from services.notifier.gathered import new_delivery
+from services.notifier.gathering import NOBODYS_KEPT
 from services.notifier.holding.times import quiet_period
 from services.notifier.message import AlertMessage, DeliveryIds, SummaryKind, SummaryMessage
 from services.notifier.names import delivery_id, summary_key
 from services.notifier.occasions import counted
 from services.notifier.render.wording import moment
+from services.notifier.subscribed import Subscribed
 from services.notifier.summaries import Occasion, compose_summary
 from services.runtime.clock import Clock
 from services.runtime.dependency import DependencyUnavailableError
 from services.runtime.health import Component
 from services.runtime.lifecycle import wait_for_stop
+from services.runtime.metrics import Metrics
 from services.runtime.wakeup import Wakeup
-from services.store import deliveries, held, judgements, silenced, silences, written
+from services.store import deliveries, held, judgements, silenced, silences
 from services.store.database import Database
 from services.store.silenced import Ended
 from services.store.silences import Silence, SilenceKind
-from services.store.written import Kind
 
 log = structlog.get_logger()
 
-_SUBSCRIPTION = TypeAdapter(SubscriptionSpec)
 _LOOK_EVERY_SECONDS = 1.0
 _MOST_READ = 1_000
 """Of more alerts that one silence held back the latest are read, and the rest is counted."""
@@ -46,8 +46,10 @@ _LONGEST_WHAT = 120
 class SilenceEnds:
     """Tells what silences held back, once they have ended."""
 
-    def __init__(self, database: Database, clock: Clock, wake: Wakeup) -> None:
+    def __init__(self, database: Database, metrics: Metrics, clock: Clock, wake: Wakeup) -> None:
         self._database = database
+        self._metrics = metrics
+        self._subscribed = Subscribed()
         self._clock = clock
         self._wake = wake
 
@@ -71,11 +73,37 @@ class SilenceEnds:
             found = await silenced.ended(tx, now)
         told = 0
         for one in found:
-            async with self._database.write() as tx:
-                told += await _tell(tx, one, now)
+            told += await self._try(one, now)
         if told:
             self._wake.wake()
         return told
+
+    async def _try(self, of: Ended, now: datetime) -> int:
+        try:
+            return await self._tell(of, now)
+        except DependencyUnavailableError:
+            raise
+        except Exception:
+            # A bug; what other silences held back must not wait for its mending.
+            log.exception("what a silence held back could not be told", silence=of.silence_id)
+            return 0
+
+    async def _tell(self, of: Ended, now: datetime) -> int:
+        async with self._database.write() as tx:
+            subscription = await self._subscribed.to_alerts(tx, of.subscription_id)
+            if subscription is not None:
+                return await _freeze(tx, of, subscription, now)
+            old = await silenced.taken(tx, of, now - NOBODYS_KEPT)
+            await held.release(tx, old, None, now)
+        if old:
+            self._metrics.held_given_up.inc(len(old))
+            log.error(
+                "held alerts given up: their subscription has been gone for too long",
+                subscription=of.subscription_id,
+                silence=of.silence_id,
+                alerts=len(old),
+            )
+        return 0
 
 
 def title_of(silence: Silence | None, alerts: Sequence[AlertMessage], number: int) -> str:
@@ -106,14 +134,14 @@ def _what(silence: Silence | None, alerts: Sequence[AlertMessage]) -> str:
             return f"“{clean.line(alerts[0].title, _LONGEST_WHAT)}”" if alerts else "a story"
 
 
-async def _tell(tx: AsyncConnection, of: Ended, now: datetime) -> int:
-    held_ids = await silenced.taken(tx, of)
-    subscription = await _subscription(tx, of.subscription_id)
-    if subscription is None:
-        await held.release(tx, held_ids, None, now)
-        log.warning("nobody is left to be told what a silence held back", silence=of.silence_id)
+async def _freeze(
+    tx: AsyncConnection, of: Ended, subscription: SubscriptionSpec, now: datetime
+) -> int:
+    """Write the message, if it is time for it and nobody has done so; how many it makes."""
+    if quiet_period(subscription.quiet, subscription.zone, now) is not None:
         return 0
-    if not held_ids or quiet_period(subscription.quiet, subscription.zone, now) is not None:
+    held_ids = await silenced.taken(tx, of)
+    if not held_ids:
         return 0
     message = await _message(tx, of, subscription, held_ids, now)
     await deliveries.enqueue(tx, [new_delivery(message, subscription)], now)
@@ -158,8 +186,3 @@ def _alert(content: held.Content) -> AlertMessage | None:
     except MalformedMessageError as error:
         log.error("a held alert cannot be read", held=content.held_id, error=str(error))
         return None  # it is counted
-
-
-async def _subscription(tx: AsyncConnection, subscription_id: str) -> SubscriptionSpec | None:
-    stored = await written.item(tx, Kind.SUBSCRIPTIONS, subscription_id)
-    return None if stored is None else _SUBSCRIPTION.validate_python(dict(stored.spec))

@@ -36,14 +36,16 @@ async def ended(tx: AsyncConnection, now: datetime) -> Sequence[Ended]:
     return [Ended(*row) for row in rows]
 
 
-async def taken(tx: AsyncConnection, of: Ended) -> Sequence[str]:
-    """The rows it held back, the oldest first; nobody else releases them meanwhile."""
+async def taken(tx: AsyncConnection, of: Ended, before: datetime | None = None) -> Sequence[str]:
+    """The rows it held back (before a time), the oldest first; nobody else releases them now."""
+    old = () if before is None else (held.c.held_at <= before,)
     rows = await tx.scalars(
         select(held.c.held_id)
         .where(
             *_waits(),
             held.c.silence_id == of.silence_id,
             held.c.subscription_id == of.subscription_id,
+            *old,
         )
         .order_by(held.c.held_at, held.c.held_id)
         .with_for_update()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import RowMapping, func, insert, select, update
+from sqlalchemy import RowMapping, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.delivery_tables import held, silences
@@ -80,6 +80,16 @@ async def expire(tx: AsyncConnection, silence_id: str, now: datetime) -> bool:
         .values(ends_at=now)
     )
     return ended.rowcount == 1
+
+
+async def forget(tx: AsyncConnection, before: datetime) -> None:
+    """Forget silences that ended before a time and hold nothing that is still to be told."""
+    holding = select(held.c.silence_id).where(
+        held.c.silence_id.is_not(None), held.c.released_at.is_(None)
+    )
+    await tx.execute(
+        delete(silences).where(silences.c.ends_at < before, silences.c.silence_id.not_in(holding))
+    )
 
 
 async def by_id(tx: AsyncConnection, silence_ids: Sequence[str]) -> Mapping[str, Silence]:

@@ -101,6 +101,17 @@ class SilenceContract(StoreBase):
             assert await silences.listed(tx) == [Counted(other, 2), Counted(SILENCE, 1)]
             assert await silences.listed(tx, NOW + 2 * MINUTE) == [Counted(SILENCE, 1)]
 
+    async def test_a_silence_is_forgotten_when_all_that_it_held_is_told(
+        self, store: Database
+    ) -> None:
+        await begun(store, SILENCE, replace(SILENCE, silence_id="s-2"))
+        await hold(store, "s-1")
+        async with store.write() as tx:
+            await silences.forget(tx, NOW + DAY)
+            assert set(await silences.by_id(tx, ["s-1", "s-2"])) == {"s-1", "s-2"}
+            await silences.forget(tx, NOW + 2 * DAY)
+            assert set(await silences.by_id(tx, ["s-1", "s-2"])) == {"s-1"}
+
 
 class UnsubscribedContract(StoreBase):
     """The suite of who has left."""

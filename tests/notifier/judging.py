@@ -112,7 +112,9 @@ class FailingDatabase(Database):
     its answer was lost.
     """
 
-    def __init__(self, real: Database, error: Exception, fails_at: int, committed: bool) -> None:
+    def __init__(
+        self, real: Database, error: BaseException, fails_at: int, committed: bool
+    ) -> None:
         self._real = real
         self._error = error
         self._left = fails_at

@@ -11,6 +11,7 @@ from sqlalchemy import delete, select
 from schemas.rule import Severity
 from services.notifier.message import AlertMessage, SummaryKind, SummaryMessage, decode
 from services.notifier.silence_ends import SilenceEnds
+from services.runtime.metrics import Metrics
 from services.runtime.wakeup import Wakeup
 from services.store import deliveries, silences, unsubscribed, written
 from services.store.database import Database
@@ -26,7 +27,7 @@ END = NOW + timedelta(hours=1)
 IRAN = Silence("s-1", SilenceKind.RULE, "iran", None, "Ann", "the summit is over", NOW, END)
 
 
-class CrashedError(Exception):
+class CrashedError(BaseException):
     """The process died here."""
 
 
@@ -57,7 +58,7 @@ async def told(database: Database) -> Told:
 
 
 async def at_the_end(database: Database, at: datetime = END) -> int:
-    return await SilenceEnds(database, lambda: at, Wakeup()).tell()
+    return await SilenceEnds(database, Metrics(), lambda: at, Wakeup()).tell()
 
 
 async def waiting(database: Database) -> int:
@@ -179,7 +180,7 @@ async def test_the_end_of_a_silence_in_quiet_hours_waits_for_their_end(database:
     assert await at_the_end(database, NOW.replace(hour=12)) == 1
 
 
-async def test_a_subscription_that_is_gone_is_told_nothing_and_nothing_waits(
+async def test_what_was_held_waits_a_week_for_a_subscription_that_is_gone(
     database: Database,
 ) -> None:
     await subscribe(database, ann="all")
@@ -187,7 +188,10 @@ async def test_a_subscription_that_is_gone_is_told_nothing_and_nothing_waits(
     await new_judge(database).handle(record(0, met("iran")))
     async with database.write() as tx:
         await written.remove(tx, Kind.SUBSCRIPTIONS, ["ann"])
+        await written.set_counter(tx, written.GENERATION, 2)
     assert await at_the_end(database) == 0
+    assert await waiting(database) == 1
+    assert await at_the_end(database, NOW + timedelta(days=7)) == 0
     assert await waiting(database) == 0
 
 
