@@ -19,7 +19,7 @@ from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLat
 from services.notifier.steps import SendingPolicy, Step, next_step
 from services.runtime.clock import Clock
 from services.store import unsubscribed
-from services.store.deliveries import Leased
+from services.store.deliveries import DeliveryKind, Leased
 
 log = structlog.get_logger()
 
@@ -78,7 +78,9 @@ class Attempting:
             return None, GaveUp(Reason.INVALID_MESSAGE, str(error))
         if unsubscribed.EVERYBODY in row.left_out:
             return message, Unwanted("the subscription was ended")
-        before = Before(row.uncertain, progress=row.progress, left_out=row.left_out)
+        if row.kind is DeliveryKind.UPDATE and row.thread is None:
+            return message, Unwanted("the alert that it updates was not sent")
+        before = Before(row.uncertain, row.thread, row.progress, row.left_out)
         return message, await self._try(message, before)
 
     async def _try(self, message: AnyMessage, before: Before) -> Outcome:

@@ -1,6 +1,6 @@
 """Which facts of an article and its matches an alert's message carries. PURE."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from schemas.article import Article
 from schemas.matches import ArticleMatches, RuleMatch
@@ -16,6 +16,8 @@ from services.notifier.message import (
     DeliveryIds,
     MatchedRule,
 )
+from services.notifier.others import with_others
+from services.store.stories import Told
 
 _RISING = list(Severity)
 
@@ -26,19 +28,22 @@ def compose(
     ids: DeliveryIds,
     zone: str,
     *,
+    told: Sequence[Told] = (),
     test: bool = False,
 ) -> AlertMessage:
     """The message that tells of `matches`, as far as `rule_ids` are concerned.
 
-    `zone` is the subscriber's IANA time zone. Never raises for what stands in an article.
+    `zone` is the subscriber's IANA time zone; `told` are the reports of the story and of those
+    beside it. Never raises for what stands in an article.
     """
     article = matches.article
     selected = [match for match in matches.matches if match.rule_id in rule_ids]
-    return AlertMessage(
+    message = AlertMessage(
         delivery_id=ids.delivery_id,
         story_id=ids.story_id,
         subscription_id=ids.subscription_id,
         sequence=ids.sequence,
+        article_id=article.article_id,
         title=_headline(article),
         url=safe_link(article.url),
         source=clean.line(article.source, LONGEST_NAME) or article.feed_id,
@@ -54,6 +59,7 @@ def compose(
         zone=zone,
         test=test,
     )
+    return with_others(message, told)
 
 
 def _headline(article: Article) -> str:

@@ -17,10 +17,11 @@ from services.notifier.names import alert_id
 from services.notifier.placing import Placed, Placing
 from services.notifier.policy import audible, new_matches, told_elsewhere
 from services.notifier.telling import Tale, Telling
+from services.notifier.updating import Updating
 from services.runtime.clock import Clock
 from services.runtime.metrics import Metrics
 from services.runtime.wakeup import Wakeup
-from services.store import judgements
+from services.store import judgements, stories
 from services.store.database import Database
 from services.store.judgements import Alert, Place
 
@@ -38,6 +39,7 @@ class Judge:
         self._consumed: dict[Place, int] = {}
         self._placing = Placing()
         self._telling = Telling()
+        self._updating = Updating()
         judging_starts_at_zero(metrics)
 
     async def handle(self, record: Record) -> None:
@@ -78,7 +80,10 @@ class Judge:
         alerts = [_alert(m, story, message, told.get(m.rule_id)) for m in unraised]
         await judgements.raise_alerts(tx, alerts, now)
         new = [m for m in unraised if m.rule_id not in told]
-        silenced = await self._telling.tell(tx, Tale(message, story, new), now)
+        reports = await stories.told_beside(tx, story) if new or placed.joined else ()
+        silenced = await self._telling.tell(tx, Tale(message, story, new, reports), now)
+        if placed.joined:
+            await self._updating.update(tx, story, reports, now)
         return placed, new, silenced
 
     async def _told_elsewhere(

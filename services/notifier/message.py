@@ -65,6 +65,7 @@ class AlertMessage(Message):
     story_id: str
     subscription_id: str
     sequence: int
+    article_id: str | None = None  # of the report that it tells of
     title: str
     url: str | None = None  # only if it may be linked
     source: str

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.article import Article
 from services.notifier import clean
+from services.notifier.links import safe_link
 from services.notifier.names import story_of
 from services.notifier.stories.report import LONGEST_OUTLET, Report, Trace, headline_of, report_of
 from services.notifier.stories.shared import Span, shared_spans
@@ -41,7 +42,8 @@ class Placed:
     """A report in its story.
 
     `held` are the stories that it repeats, with the parts of `report`'s text that do. `trace`
-    is what the window has to learn once the transaction is committed, None if nothing.
+    is what the window has to learn once the transaction is committed, None if nothing. `joined`:
+    the story was there before, and this report of it was not.
     """
 
     story_id: str
@@ -49,6 +51,7 @@ class Placed:
     held: Mapping[str, Sequence[Span]] | None = None
     trace: Trace | None = None
     container: bool = False
+    joined: bool = False
 
 
 class Placing:
@@ -85,7 +88,7 @@ class Placing:
         story = await stories.story_of_article(tx, article.article_id)
         if story is not None:
             await _save(tx, article, report.trace, story, ReportKind.COPY)
-            return Placed(story, report, trace=report.trace)
+            return Placed(story, report, trace=report.trace, joined=True)
         return await self._place_new(tx, article, report, window.judge(report))
 
     async def _place_new(
@@ -94,7 +97,7 @@ class Placing:
         match verdict:
             case Copy(story):
                 await _save(tx, article, report.trace, story, ReportKind.COPY)
-                return Placed(story, report, trace=report.trace)
+                return Placed(story, report, trace=report.trace, joined=True)
             case Container(held):
                 story = await self._begin(tx, article, report, ReportKind.CONTAINER, held[0][0])
                 spans = {other: shared_spans(report, mask) for other, mask in held}
@@ -160,5 +163,6 @@ async def _save(
             page=trace.url,
             seen_at=article.first_seen_at,
             trace=packed(trace),
+            url=safe_link(article.url),
         ),
     )

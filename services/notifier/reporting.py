@@ -75,7 +75,8 @@ class Reporting:
         self._metrics.deliveries.labels(self._opened.kind, outcome, reason).inc()
 
     def _observe(self, message: AnyMessage | None, now: datetime) -> None:
-        if isinstance(message, AlertMessage):
+        # What an update tells of is older, and was told when it was new.
+        if isinstance(message, AlertMessage) and not message.update:
             self._metrics.observe_latency("delivered", message.matched_at, now)
             self._metrics.observe_latency("total", message.published_at, now)
 

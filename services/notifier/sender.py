@@ -26,7 +26,7 @@ from services.runtime.clock import Clock
 from services.runtime.dependency import DependencyUnavailableError
 from services.runtime.metrics import Metrics
 from services.runtime.wakeup import wait_any
-from services.store import deliveries, suspensions, unsubscribed
+from services.store import deliveries, suspensions, unsubscribed, updates
 from services.store.database import Database
 from services.store.deliveries import Leased
 
@@ -161,7 +161,7 @@ class Sender:
         now = self._clock()
         until = now + lease_length(self._attempting.longest)
         channel_id = self._opened.channel_id
-        leased = await _with_who_left(
+        leased = await _with_what_is_known(
             tx, await deliveries.lease(tx, channel_id, self._owner, now, until, room)
         )
         if not leased and not self._flights.busy:
@@ -176,7 +176,7 @@ class Sender:
         following = now + TRIAL_EVERY
         if not await suspensions.take_trial(tx, channel_id, now, following, at_once=self._fresh):
             return []
-        leased = await _with_who_left(
+        leased = await _with_what_is_known(
             tx,
             await deliveries.lease(tx, channel_id, self._owner, now, until, 1, suspended=True),
         )
@@ -192,9 +192,10 @@ class Sender:
         self._reporting.channel(recorded)
 
 
-async def _with_who_left(tx: AsyncConnection, rows: Sequence[Leased]) -> Sequence[Leased]:
+async def _with_what_is_known(tx: AsyncConnection, rows: Sequence[Leased]) -> Sequence[Leased]:
     if not rows:
         return rows
+    rows = await updates.with_threads(tx, rows)
     left = await unsubscribed.addresses_of_each(tx, {row.subscription_id for row in rows})
     nobody: frozenset[str] = frozenset()
     return [replace(row, left_out=left.get(row.subscription_id, nobody)) for row in rows]

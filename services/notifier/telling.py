@@ -24,7 +24,7 @@ from services.notifier.policy import addressed
 from services.notifier.silencing import silence_over, subject_of
 from services.notifier.subscribed import Subscribed
 from services.notifier.summaries import compose_summary
-from services.store import deliveries, held, judgements, silences, told, unsubscribed
+from services.store import deliveries, held, judgements, silences, stories, told, unsubscribed
 from services.store.deliveries import NewDelivery
 from services.store.held import NewHeld, Why
 from services.store.silences import Silence
@@ -35,11 +35,15 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Tale:
-    """A report in its story, and the rules that the story had not met before."""
+    """A report in its story, and the rules that the story had not met before.
+
+    `reports` are all of the story, and of those beside it, as far as they are to be named.
+    """
 
     message: ArticleMatches
     story_id: str
     new: Sequence[RuleMatch]
+    reports: Sequence[stories.Told] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,7 @@ def _composed(
     for number, part in enumerate(parts, sequence):
         identity = delivery_id(tale.story_id, subscription.id, number)
         ids = DeliveryIds(identity, tale.story_id, subscription.id, number)
-        content = compose(tale.message, part.rule_ids, ids, subscription.zone)
+        content = compose(tale.message, part.rule_ids, ids, subscription.zone, told=tale.reports)
         messages.append(_Message(subscription, part, content))
     return messages
 

@@ -56,7 +56,10 @@ def rank_of(kind: DeliveryKind) -> int:
 
 @dataclass(frozen=True, slots=True)
 class NewDelivery:
-    """A message to be sent: unique per story, subscription and sequence."""
+    """A message to be sent: unique per story, subscription and sequence.
+
+    `updates` is the delivery that it says more of. `due_at`: not before that time.
+    """
 
     delivery_id: str
     story_id: str
@@ -65,6 +68,8 @@ class NewDelivery:
     channel_id: str
     message: bytes
     kind: DeliveryKind = DeliveryKind.ALERT
+    updates: str | None = None
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,8 @@ class Leased:
     """A delivery that `owner` may try now; `attempts` counts the tries before.
 
     `uncertain`: one of them may have arrived, as far as we know. `progress`: what the last of
-    them gave back as such. `left_out`: who has unsubscribed; for the sender to look up.
+    them gave back as such. `left_out`: who has unsubscribed, and `thread`: the receipt of
+    what it follows; both for the sender to look up.
     """
 
     delivery_id: str
@@ -86,6 +92,8 @@ class Leased:
     kind: DeliveryKind = DeliveryKind.ALERT
     progress: str | None = None
     left_out: frozenset[str] = frozenset()
+    sequence: int = 1
+    thread: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +214,7 @@ async def lease(  # noqa: PLR0913 - all that tells one lease from another
             r.subscription_id,
             DeliveryKind(r.kind),
             r.progress,
+            sequence=r.sequence,
         )
         for r in taken
     ]
@@ -366,13 +375,14 @@ async def listed(tx: AsyncConnection, state: DeliveryState | None, limit: int) -
 
 
 def _row(new: NewDelivery, now: datetime) -> dict[str, Any]:
+    due_at = new.due_at or now
     return {f: getattr(new, f) for f in NewDelivery.__slots__} | {
         "kind": new.kind.value,
         "rank": rank_of(new.kind),
         "state": DeliveryState.PENDING.value,
         "created_at": now,
-        "due_at": now,
-        "next_attempt_at": now,
+        "due_at": due_at,
+        "next_attempt_at": due_at,
         "attempts": 0,
     }
 
@@ -386,6 +396,8 @@ def _waits_for_an_earlier_one() -> ColumnElement[bool]:
         earlier.c.sequence < deliveries.c.sequence,
         earlier.c.channel_id == deliveries.c.channel_id,
         earlier.c.state == DeliveryState.PENDING.value,
+        # Nobody waits for an update: it goes last, or is put off for minutes.
+        earlier.c.kind != DeliveryKind.UPDATE.value,
         or_(earlier.c.attempts == 0, is_update),
     )
 

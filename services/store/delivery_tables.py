@@ -65,6 +65,7 @@ story_reports = Table(
     Column("source", Text, nullable=False),  # as the operator calls the feed
     Column("title", Text, nullable=False),
     Column("page", Text, nullable=True),  # the address, without scheme
+    Column("url", Text, nullable=True),  # the address, as the feed gives it
     Column("seen_at", UtcDateTime, nullable=False),
     Column("trace", LargeBinary, nullable=True),  # services.notifier.stories.stored
     Index(None, "story_id"),
@@ -100,6 +101,7 @@ deliveries = Table(
     Column("kind", String(10), nullable=False, server_default="alert"),  # DeliveryKind
     # Of what is due, the lowest goes first: alerts before updates of what was sent.
     Column("rank", Integer, nullable=False, server_default="0"),
+    Column("updates", String(32), nullable=True),  # the delivery that this one says more of
     Column("message", LargeBinary, nullable=False),  # see services.notifier.message
     Column("state", String(10), nullable=False),  # pending, delivered, failed, discarded
     Column("created_at", UtcDateTime, nullable=False),

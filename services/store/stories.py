@@ -12,6 +12,8 @@ from services.store.delivery_tables import stories, story_articles, story_report
 from services.store.upsert import insert_into, upsert
 
 _ROWS_AT_ONCE = 1_000
+MOST_TOLD = 500
+"""A message counts at most so many reports beside its own."""
 
 
 class ReportKind(StrEnum):
@@ -35,17 +37,20 @@ class StoredReport:
     page: str | None
     seen_at: datetime
     trace: bytes | None
+    url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
     """A report of a story, as a message names it."""
 
+    article_id: str
     story_id: str
     kind: ReportKind
     outlet: str
     source: str
     seen_at: datetime
+    url: str | None = None
 
 
 async def story_of_article(tx: AsyncConnection, article_id: str) -> str | None:
@@ -98,14 +103,16 @@ async def traces_since(tx: AsyncConnection, since: datetime) -> AsyncIterator[St
         after = (rows[-1].seen_at, rows[-1].article_id) if rows else None
 
 
-async def told_in_group(tx: AsyncConnection, group_id: str) -> Sequence[Told]:
-    """The reports of all stories of a group, in the order in which they were seen."""
+async def told_beside(tx: AsyncConnection, story_id: str) -> Sequence[Told]:
+    """The reports of all stories of a story's group, in the order in which they were seen."""
     columns = [story_reports.c[name] for name in Told.__slots__]
+    own = select(stories.c.group_id).where(stories.c.story_id == story_id).scalar_subquery()
     rows = await tx.execute(
         select(*columns)
         .join(stories, stories.c.story_id == story_reports.c.story_id)
-        .where(stories.c.group_id == group_id)
+        .where(stories.c.group_id == own)
         .order_by(story_reports.c.seen_at, story_reports.c.article_id)
+        .limit(MOST_TOLD)
     )
     return [Told(**{**row._mapping, "kind": ReportKind(row.kind)}) for row in rows]
 

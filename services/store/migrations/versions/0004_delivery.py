@@ -20,7 +20,10 @@ def upgrade() -> None:
             sa.Column("kind", sa.String(length=10), server_default="alert", nullable=False)
         )
         batch_op.add_column(sa.Column("progress", sa.Text(), nullable=True))
+        batch_op.add_column(sa.Column("updates", sa.String(length=32), nullable=True))
         batch_op.add_column(sa.Column("rank", sa.Integer(), server_default="0", nullable=False))
+    with op.batch_alter_table("story_reports", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("url", sa.Text(), nullable=True))
     op.create_index(
         "ix_deliveries_queue",
         "deliveries",

@@ -1,0 +1,207 @@
+"""What is done about messages already told when another report joins their story.
+
+Within the judge's transaction: what still waits is rewritten; what went out is updated, where
+its channel can change what it sent; one follow-up is queued where it cannot and the
+subscription asks for it. Which it is, is decided in pure code; who else reports a story is
+`others`' decision, and how an update looks that of `render`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic import TypeAdapter
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from schemas.folder import ChannelSpec, SlackSpec, SubscriptionSpec, WebhookSpec
+from schemas.message import MalformedMessageError
+from services.notifier.holding.times import after_quiet
+from services.notifier.message import AlertMessage
+from services.notifier.names import delivery_id
+from services.notifier.others import says_more, with_others
+from services.notifier.subscribed import Subscribed
+from services.store import deliveries, judgements, updates, written
+from services.store.deliveries import DeliveryKind, DeliveryState, NewDelivery
+from services.store.stories import Told
+from services.store.updates import Sent
+from services.store.written import Kind
+
+FOLLOW_UP_AFTER = timedelta(minutes=5)
+"""So long a follow-up gathers further reports: most copies come within minutes."""
+
+_CHANNEL: TypeAdapter[ChannelSpec] = TypeAdapter(ChannelSpec)
+_NOT_OUT = frozenset({DeliveryState.FAILED, DeliveryState.DISCARDED})
+
+
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """A row that has not been sent says more now."""
+
+    delivery_id: str
+    message: AlertMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """An update is to be sent, of what `original` told, not before `due_at`."""
+
+    original: Sent
+    message: AlertMessage
+    due_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who was told: a subscription, and the channel that it was told through."""
+
+    subscription: SubscriptionSpec
+    channel: ChannelSpec
+
+
+def can_update(channel: ChannelSpec) -> bool:
+    """Whether a channel can say more without telling everybody again. PURE."""
+    if isinstance(channel, SlackSpec):
+        return channel.token is not None
+    return isinstance(channel, WebhookSpec)  # an event of its own, read by a machine
+
+
+def steps_for(
+    rows: Sequence[Sent], reader: Reader | None, told: Sequence[Told], now: datetime
+) -> Iterator[Rewritten | Queued]:
+    """What is done about the messages of one subscription about one story. PURE.
+
+    `reader` is None where the subscription or the channel is gone.
+    """
+    alerts = [row for row in rows if row.kind is DeliveryKind.ALERT]
+    for row in alerts:
+        if row.free:
+            yield from _rewritten(row, told)
+    original = next((row for row in alerts if row.state not in _NOT_OUT), None)
+    if original is None or original.free or reader is None:
+        return
+    earlier = [row for row in rows if row.kind is DeliveryKind.UPDATE]
+    if can_update(reader.channel) and reader.subscription.updates != "none":
+        same = [row for row in earlier if row.updates == original.delivery_id]
+        yield from _update(original, same, told, None)
+    elif reader.subscription.updates == "follow-up" and not any(not row.free for row in earlier):
+        wanted = reader.subscription
+        due_at = after_quiet(wanted.quiet, wanted.zone, now + FOLLOW_UP_AFTER)
+        yield from _update(original, earlier, told, due_at)
+
+
+def _update(
+    original: Sent, earlier: Sequence[Sent], told: Sequence[Told], due_at: datetime | None
+) -> Iterator[Rewritten | Queued]:
+    waiting = next((row for row in earlier if row.free and row.state not in _NOT_OUT), None)
+    if waiting is not None:
+        yield from _rewritten(waiting, told)
+        return
+    latest = _read(earlier[-1] if earlier else original)
+    first = _read(original)
+    if latest is None or first is None:
+        return
+    new = with_others(first, told)
+    if says_more(new, latest):
+        yield Queued(original, new, due_at)
+
+
+def _rewritten(row: Sent, told: Sequence[Told]) -> Iterator[Rewritten]:
+    old = _read(row)
+    if old is not None:
+        new = with_others(old, told)
+        if says_more(new, old):
+            yield Rewritten(row.delivery_id, new)
+
+
+def _read(row: Sent) -> AlertMessage | None:
+    return _alert(row.message)
+
+
+def _alert(stored: bytes) -> AlertMessage | None:
+    try:
+        return AlertMessage.decode(stored)
+    except MalformedMessageError:
+        return None  # the sender will say so
+
+
+class Updating:
+    """Changes and queues what tells more of a story; remembers subscriptions and channels."""
+
+    def __init__(self) -> None:
+        self._subscribed = Subscribed()
+        self._channels: tuple[int, Mapping[str, ChannelSpec]] = (-1, {})
+
+    async def update(
+        self, tx: AsyncConnection, story_id: str, told: Sequence[Told], now: datetime
+    ) -> bool:
+        """Bring what was told of a story up to date; whether anything is to be sent."""
+        await _rewrite_held(tx, story_id, told)
+        rows = await updates.sent_about(tx, story_id)
+        if not rows:
+            return False
+        subscriptions = {s.id: s for s in await self._subscribed.current(tx)}
+        channels = await self._channels_in_force(tx)
+        queued: list[Queued] = []
+        for subscription_id in dict.fromkeys(row.subscription_id for row in rows):
+            own = [row for row in rows if row.subscription_id == subscription_id]
+            subscription, channel = (
+                subscriptions.get(subscription_id),
+                channels.get(own[0].channel_id),
+            )
+            reader = Reader(subscription, channel) if subscription and channel else None
+            for step in steps_for(own, reader, told, now):
+                if isinstance(step, Rewritten):
+                    await updates.rewrite(tx, step.delivery_id, step.message.encode())
+                else:
+                    queued.append(step)
+        await _enqueue(tx, story_id, queued, now)
+        return bool(queued)
+
+    async def _channels_in_force(self, tx: AsyncConnection) -> Mapping[str, ChannelSpec]:
+        generation = await written.counter(tx, written.GENERATION)
+        if generation != self._channels[0]:
+            stored = await written.items(tx, Kind.CHANNELS)
+            specs = {i: _CHANNEL.validate_python(dict(item.spec)) for i, item in stored.items()}
+            self._channels = (generation, specs)
+        return self._channels[1]
+
+
+async def _rewrite_held(tx: AsyncConnection, story_id: str, told: Sequence[Told]) -> None:
+    for row in await updates.held_about(tx, story_id):
+        old = _alert(row.message)
+        new = with_others(old, told) if old is not None else None
+        if old is not None and new is not None and says_more(new, old):
+            await updates.rewrite_held(tx, row.held_id, new.encode())
+
+
+async def _enqueue(
+    tx: AsyncConnection, story_id: str, queued: Sequence[Queued], now: datetime
+) -> None:
+    if not queued:
+        return
+    readers = [one.original.subscription_id for one in queued]
+    sequences = await judgements.next_sequences(tx, story_id, readers)
+    rows = [_row(one, story_id, sequences[one.original.subscription_id]) for one in queued]
+    await deliveries.enqueue(tx, rows, now)
+
+
+def _row(queued: Queued, story_id: str, sequence: int) -> NewDelivery:
+    original = queued.original
+    identity = delivery_id(story_id, original.subscription_id, sequence)
+    facts = {
+        "delivery_id": identity,
+        "sequence": sequence,
+        "update": True,
+        "updates": original.delivery_id,
+    }
+    return NewDelivery(
+        delivery_id=identity,
+        story_id=story_id,
+        subscription_id=original.subscription_id,
+        sequence=sequence,
+        channel_id=original.channel_id,
+        message=queued.message.model_copy(update=facts).encode(),
+        kind=DeliveryKind.UPDATE,
+        updates=original.delivery_id,
+        due_at=queued.due_at,
+    )
