@@ -64,7 +64,8 @@ class Telling:
     async def tell(self, tx: AsyncConnection, tale: Tale, now: datetime) -> int:
         """Write down what is to be sent to whom, and what is held; how many a silence held."""
         audience = addressed(await self._subscribed.current(tx), tale.new)
-        audience = _without_those_who_left(audience, await unsubscribed.wholly(tx))
+        if audience:
+            audience = _without_those_who_left(audience, await unsubscribed.wholly(tx))
         if not audience:
             return 0
         sequences = await judgements.next_sequences(tx, tale.story_id, [s.id for s in audience])
