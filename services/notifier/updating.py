@@ -19,8 +19,9 @@ from services.notifier.holding.times import after_quiet
 from services.notifier.message import AlertMessage
 from services.notifier.names import delivery_id
 from services.notifier.others import says_more, with_others
+from services.notifier.silencing import story_is_silent
 from services.notifier.subscribed import Subscribed
-from services.store import deliveries, judgements, updates, written
+from services.store import deliveries, judgements, silences, unsubscribed, updates, written
 from services.store.deliveries import DeliveryKind, DeliveryState, NewDelivery
 from services.store.stories import Told
 from services.store.updates import Sent
@@ -70,7 +71,7 @@ def steps_for(
 ) -> Iterator[Rewritten | Queued]:
     """What is done about the messages of one subscription about one story. PURE.
 
-    `reader` is None where the subscription or the channel is gone.
+    `reader` is None where the subscription or the channel is gone, or is to hear no more of it.
     """
     alerts = [row for row in rows if row.kind is DeliveryKind.ALERT]
     for row in alerts:
@@ -141,6 +142,7 @@ class Updating:
             return False
         subscriptions = {s.id: s for s in await self._subscribed.current(tx)}
         channels = await self._channels_in_force(tx)
+        active, left = await silences.active(tx, now), await unsubscribed.wholly(tx)
         queued: list[Queued] = []
         for subscription_id in dict.fromkeys(row.subscription_id for row in rows):
             own = [row for row in rows if row.subscription_id == subscription_id]
@@ -149,6 +151,8 @@ class Updating:
                 channels.get(own[0].channel_id),
             )
             reader = Reader(subscription, channel) if subscription and channel else None
+            if subscription_id in left or story_is_silent(active, story_id, subscription_id, now):
+                reader = None  # whoever wants to hear no more of it
             for step in steps_for(own, reader, told, now):
                 if isinstance(step, Rewritten):
                     await updates.rewrite(tx, step.delivery_id, step.message.encode())

@@ -22,10 +22,11 @@ from services.notifier.updating import FOLLOW_UP_AFTER
 from services.runtime.metrics import Metrics
 from services.runtime.netguard import LOOPBACK
 from services.runtime.wakeup import Wakeup
-from services.store import deliveries, written
+from services.store import deliveries, silences, unsubscribed, written
 from services.store.database import Database, DatabaseUnavailableError
 from services.store.delivery_tables import deliveries as rows
 from services.store.delivery_tables import held
+from services.store.silences import Silence, SilenceKind
 from services.store.written import Kind
 from tests.notifier.alerts import NOW
 from tests.notifier.judging import met, record
@@ -323,6 +324,36 @@ async def test_alerts_go_before_updates(quiet_room: Newsroom) -> None:
 
 
 # Subscriptions and channels
+
+
+async def test_a_silenced_story_is_not_updated_while_it_is_silent(room: Newsroom) -> None:
+    await room.subscribe()
+    await room.reports("gazette")
+    await room.send()
+    story = (await room.messages())[0].story_id
+    ends = NOW + timedelta(hours=1)
+    silence = Silence("s-1", SilenceKind.STORY, story, "ann", "Ann", "we have it", NOW, ends)
+    async with room.database.write() as tx:
+        await silences.add(tx, silence)
+    await room.reports("courier")
+    await room.send()
+    assert room.slack.messages[0].edits == 0
+    async with room.database.write() as tx:
+        await silences.expire(tx, "s-1", NOW)
+    await room.reports("herald")
+    await room.send()
+    (message,) = room.slack.messages
+    assert "3 outlets, 2 of them copies of Gazette" in said(message)
+
+
+async def test_who_has_unsubscribed_gets_no_updates(room: Newsroom) -> None:
+    await room.subscribe()
+    await room.reports("gazette")
+    await room.send()
+    async with room.database.write() as tx:
+        await unsubscribed.leave(tx, "ann", unsubscribed.EVERYBODY, unsubscribed.How.PAGE, NOW)
+    await room.reports("courier")
+    assert await room.queued() == [("alert", "delivered")]
 
 
 async def test_who_wants_no_updates_gets_none(room: Newsroom) -> None:
