@@ -23,7 +23,7 @@ class HookRule(Message):
     id: str
     name: str
     severity: Severity
-    query: str
+    query: str | None = Field(default=None, description="left out in summaries")
 
 
 class HookPiece(Message):
@@ -93,6 +93,7 @@ class HookAlert(Message):
     source: str
     host: str | None = Field(default=None, description="of the URL, in ASCII")
     rules: tuple[HookRule, ...] = Field(description="the gravest first")
+    rules_left_out: int = Field(default=0, description="beyond those")
     excerpts: tuple[HookExcerpt, ...] = Field(description="the most telling first")
     text: HookText
     times: HookTimes

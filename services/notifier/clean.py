@@ -8,15 +8,19 @@ import re
 
 # Control characters steer terminals and break mail headers; bidirectional controls make a
 # text read differently from what it says (CVE-2021-42574); surrogates and non-characters
-# cannot be encoded; tag characters hide text. White space is not dropped but becomes a
-# blank. U+200C and U+200D stay: Persian words and many emoji need them.
+# cannot be encoded; tag characters hide text; other letters that nobody sees make a headline of
+# nothing. White space is not dropped but becomes a blank. U+200C and U+200D stay, one at a
+# time: Persian words and many emoji need them. More than four marks over a letter are no
+# language's, and cover the lines above.
 _DROPPED = re.compile(
-    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f"
-    "\u061c\u200e\u200f\u202a-\u202e\u2060-\u2069\u206a-\u206f"
-    "\ud800-\udfff\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff"
+    "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u034f"
+    "\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f"
+    "\u2800\u3164\uffa0\ud800-\udfff\ufdd0-\ufdef\ufeff\ufff9-\ufffb\ufffe\uffff"
     "\U000e0000-\U000e0fff]"
 )
+_HEAPS = re.compile("([\u200c\u200d])[\u200c\u200d]+|([\u0300-\u036f]{4})[\u0300-\u036f]+")
 _BLANKS = re.compile(r"[\s\u2028\u2029]+")
+_UNSEEN_AT_ENDS = " \u200c\u200d"
 _ELLIPSIS = "…"
 # Anything longer is no headline or sentence; cutting first keeps a text of megabytes cheap.
 _ROOM = 8
@@ -27,12 +31,12 @@ def piece(text: str) -> str:
 
     A blank at either end stays, so that pieces can be put together again.
     """
-    return _BLANKS.sub(" ", _DROPPED.sub("", text))
+    return _BLANKS.sub(" ", _HEAPS.sub(r"\1\2", _DROPPED.sub("", text)))
 
 
 def line(text: str, limit: int) -> str:
     """`text` as one clean line of at most `limit` characters."""
-    return cut(piece(text[: limit * _ROOM]).strip(), limit)
+    return cut(piece(text[: limit * _ROOM]).strip(_UNSEEN_AT_ENDS), limit)
 
 
 def cut(text: str, limit: int) -> str:

@@ -40,6 +40,7 @@ class HttpDouble:
     """What was posted, and what is answered: `answers` in order, then 200."""
 
     port: int = 0
+    says: str = ""
     answers: deque[Answer] = field(default_factory=deque)
     posted: list[Posted] = field(default_factory=list)
     released: asyncio.Event = field(default_factory=asyncio.Event)
@@ -60,7 +61,7 @@ class HttpDouble:
     async def take(self, request: web.Request) -> web.Response:
         body = await request.read()
         self.posted.append(Posted(request.path_qs, dict(request.headers), body))
-        answer = self.answers.popleft() if self.answers else Answer()
+        answer = self.answers.popleft() if self.answers else Answer(text=self.says)
         if answer.hangs:
             await self.released.wait()
         if answer.breaks and request.transport is not None:

@@ -17,6 +17,9 @@ from services.notifier.links import host_of, safe_link
         ("می‌خواهم", "می‌خواهم"),
         ("👩‍🚀", "👩‍🚀"),
         ("hid\U000e0041den", "hidden"),
+        ("z\u200be\u200bro\u00ad wi\u2060dth", "zero width"),
+        ("\u200b\u3164 \u200d\u200d\u200c\u2800", ""),
+        ("a" + "\u0301" * 500 + "b", "a" + "\u0301" * 4 + "b"),
     ],
 )
 def test_a_line_is_one_line_of_what_can_be_seen(raw: str, shown: str) -> None:

@@ -36,6 +36,7 @@ from services.notifier.render.cleaned import cleaned, cleaned_notice, cleaned_su
 from services.notifier.render.offers import NO_OFFERS, Offers
 
 _MOST_RULES = 100
+_MOST_IN_SUMMARIES = 5  # rules and other reports of each alert: a receiver may mind a megabyte
 
 
 def render_webhook(
@@ -70,6 +71,7 @@ def _alert(message: AlertMessage, sent_at: datetime, offers: Offers) -> HookAler
         source=message.source,
         host=message.host,
         rules=tuple(map(_rule, message.rules[:_MOST_RULES])),
+        rules_left_out=len(message.rules[_MOST_RULES:]),
         excerpts=tuple(map(_excerpt, message.excerpts)),
         text=_text(message),
         times=_times(message, sent_at),
@@ -84,6 +86,20 @@ def _alert(message: AlertMessage, sent_at: datetime, offers: Offers) -> HookAler
     )
 
 
+def _in_short(message: AlertMessage, sent_at: datetime) -> HookAlert:
+    most = _MOST_IN_SUMMARIES
+    whole = _alert(message, sent_at, NO_OFFERS)
+    return whole.model_copy(
+        update={
+            "rules": tuple(r.model_copy(update={"query": None}) for r in whole.rules[:most]),
+            "rules_left_out": whole.rules_left_out + len(whole.rules[most:]),
+            "excerpts": whole.excerpts[:1],
+            "others": whole.others[:most],
+            "others_left_out": whole.others_left_out + len(whole.others[most:]),
+        }
+    )
+
+
 def _summary(message: SummaryMessage, sent_at: datetime, offers: Offers) -> HookSummary:
     return HookSummary(
         delivery_id=message.delivery_id,
@@ -91,7 +107,7 @@ def _summary(message: SummaryMessage, sent_at: datetime, offers: Offers) -> Hook
         kind=message.kind.value,
         title=message.title,
         lines=message.lines,
-        alerts=tuple(_alert(item, sent_at, NO_OFFERS) for item in message.items),
+        alerts=tuple(_in_short(item, sent_at) for item in message.items),
         alerts_left_out=message.left_out,
         zone=message.zone,
         links=_links(offers),
