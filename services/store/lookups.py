@@ -60,6 +60,7 @@ class StoryHeld:
     subscription_id: str
     message: bytes
     why: str  # services.store.held.Why
+    urgent: bool
     silence_id: str | None
     held_at: datetime
     released_at: datetime | None

@@ -139,6 +139,7 @@ HELD = StoryHeld(
     subscription_id="desk",
     message=b"",
     why="silence",
+    urgent=False,
     silence_id="q1",
     held_at=CAME,
     released_at=None,
@@ -170,6 +171,19 @@ def test_a_message_that_is_held_says_why_and_is_waited_for(
     assert says in found.because
     assert (found.told, found.steps[-1].state) == (False, State.WAITS)
     assert found.steps[-1].lines == (f"desk: {found.because}",)
+
+
+def test_what_is_held_says_when_it_is_told() -> None:
+    held = replace(HELD, why="digest", silence_id=None)
+    digest = SubscriptionSpec.model_validate(
+        {"id": "desk", "channel": "slack", "rules": "all", "mode": {"digest": "daily 08:00"}}
+    )
+    morning = way(
+        changed(deliveries=(), held=(held,)), world=replace(WORLD, subscriptions=[digest])
+    )
+    assert morning.because.endswith("; told 2026-05-02 08:00:00 UTC at the latest")
+    gone = way(changed(deliveries=(), held=(held,)), world=replace(WORLD, subscriptions=[]))
+    assert "its subscription is not there" in gone.because
 
 
 def test_what_was_held_and_then_told_with_others_was_told() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from services.embedded.why.words import at_time, delivery_line
 from services.store.deliveries import DeliveryState
@@ -20,11 +21,15 @@ _HELD_FOR = {
 
 @dataclass(frozen=True, slots=True)
 class Messages:
-    """What was sent or is held, with the silences that hold some of it."""
+    """What was sent or is held, with the silences that hold some of it.
+
+    `expected` is when what is held is told, by its id, where its subscription is there.
+    """
 
     sent: Sequence[StoryDelivery] = ()
     held: Sequence[StoryHeld] = ()
     silences: Mapping[str, Silence] = field(default_factory=dict)
+    expected: Mapping[str, datetime] = field(default_factory=dict)
 
     @property
     def rows(self) -> Sequence[StoryDelivery | StoryHeld]:
@@ -56,7 +61,7 @@ def ending(messages: Messages, audience: Audience, most: int) -> Ending:
         return Ending(_nobody(audience))
     lines = (
         *map(delivery_line, messages.sent),
-        *(_held_line(row, messages.silences) for row in messages.held),
+        *(_held_line(row, messages) for row in messages.held),
         *list(_others(messages, audience))[:most],
     )
     states = {row.state for row in messages.rows}
@@ -68,7 +73,7 @@ def ending(messages: Messages, audience: Audience, most: int) -> Ending:
         return Ending("the message waits to be sent", lines, waits=True)
     still = [row for row in messages.held if row.released_at is None]
     if still:
-        return Ending(_held_words(still[0], messages.silences), lines, waits=True)
+        return Ending(_held_words(still[0], messages), lines, waits=True)
     discarded = states <= {DeliveryState.DISCARDED.value, None}
     return Ending(f"the message was {'discarded' if discarded else 'given up'}", lines)
 
@@ -96,8 +101,8 @@ def _others(messages: Messages, audience: Audience) -> Iterator[str]:
             yield f"{subscription}: selects none of these rules"
 
 
-def _held_line(row: StoryHeld, silences: Mapping[str, Silence]) -> str:
-    words = _held_words(row, silences)
+def _held_line(row: StoryHeld, messages: Messages) -> str:
+    words = _held_words(row, messages)
     if row.released_at is None:
         return f"{row.subscription_id}: {words}"
     if row.delivery_id is None:
@@ -107,10 +112,14 @@ def _held_line(row: StoryHeld, silences: Mapping[str, Silence]) -> str:
     return f"{row.subscription_id}: {words}; told in {row.delivery_id}, {row.state or 'gone'}"
 
 
-def _held_words(row: StoryHeld, silences: Mapping[str, Silence]) -> str:
+def _held_words(row: StoryHeld, messages: Messages) -> str:
     words = f"{_HELD_FOR.get(row.why, 'held')} {at_time(row.held_at)}"
-    silence = silences.get(row.silence_id or "")
-    if silence is None:
+    silence = messages.silences.get(row.silence_id or "")
+    if silence is not None:
+        until = f"until {at_time(silence.ends_at)}"
+        return f"{words} {until} by {silence.author}: {silence.reason} ({silence.silence_id})"
+    if row.released_at is not None or row.why == Why.SILENCE.value:
         return words
-    until = f"until {at_time(silence.ends_at)}"
-    return f"{words} {until} by {silence.author}: {silence.reason} ({silence.silence_id})"
+    if row.held_id not in messages.expected:
+        return f"{words}; its subscription is not there, it is told if that comes back"
+    return f"{words}; told {at_time(messages.expected[row.held_id])} at the latest"

@@ -24,7 +24,9 @@ from services.embedded.why.words import (
     story_lines,
 )
 from services.engine.errors import RuleError
+from services.notifier.holding import expected_at
 from services.notifier.message import AlertMessage
+from services.store.held import Waiting, Why
 
 MOST_NAMED = 20
 
@@ -231,7 +233,7 @@ def _alerts_and_deliveries(way: Way, asked: Asked) -> Way:
         *(f"{a.rule_id}, raised {at_time(a.raised_at)}" for a in alerts[:MOST_NAMED]),
     )
     ids = {alert.rule_id for alert in alerts}
-    messages = _messages(asked.history, {rule.rule_id} if rule else None)
+    messages = _messages(asked, {rule.rule_id} if rule else None)
     audience = Audience(_wanting(asked, ids), asked.world.left)
     found = ending(messages, audience, MOST_NAMED)
     if not found.told:
@@ -241,13 +243,29 @@ def _alerts_and_deliveries(way: Way, asked: Asked) -> Way:
     return way
 
 
-def _messages(history: History, rule_ids: set[str] | None) -> Messages:
+def _messages(asked: Asked, rule_ids: set[str] | None) -> Messages:
     """The messages about these rules; None for any."""
+    history = asked.history
     return Messages(
         [d for d in history.deliveries if rule_ids is None or _is_about(d.message, rule_ids)],
         [h for h in history.held if rule_ids is None or _is_about(h.message, rule_ids)],
         history.silences,
+        _expected(asked),
     )
+
+
+def _expected(asked: Asked) -> Mapping[str, datetime]:
+    """When what is held is told, as the subscriptions stand now."""
+    present = {one.id: one for one in asked.world.subscriptions if one.kind == "alerts"}
+    return {
+        row.held_id: expected_at(
+            present[row.subscription_id],
+            Waiting(row.held_id, Why(row.why), row.held_at, row.urgent),
+            asked.now,
+        )
+        for row in asked.history.held
+        if row.subscription_id in present
+    }
 
 
 def _wanting(asked: Asked, rule_ids: set[str]) -> Mapping[str, bool]:
