@@ -5,13 +5,14 @@ See `store_contract` for how a database is put to the test.
 
 from dataclasses import replace
 
-from services.store import deliveries, feeds, held, judgements, lookups, shown, written
+from services.store import deliveries, feeds, held, judgements, lookups, shown, stories, written
 from services.store.database import Database
 from services.store.deliveries import NewDelivery
 from services.store.feeds import PageRetry
 from services.store.held import NewHeld, Why
 from services.store.judgements import Alert
 from services.store.lookups import JudgedRevision, RaisedAlert
+from services.store.stories import StoredReport
 from services.store.written import Kind
 from tests.contracts.store_contract import MINUTE, NOW, StoreBase
 
@@ -44,6 +45,19 @@ class LookupContract(StoreBase):
         async with store.read() as tx:
             found = await lookups.judged(tx, "a1")
         assert found == [JudgedRevision("s", "r1", NOW), JudgedRevision("s", "r2", NOW + MINUTE)]
+
+    async def test_the_reports_of_an_event_are_those_of_its_stories(self, store: Database) -> None:
+        async with store.write() as tx:
+            for story, group in (("s", "s"), ("t", "s"), ("u", "u")):
+                await stories.begin(tx, story, group, NOW)
+                report = StoredReport(
+                    f"a-{story}", story, "first", "host", "Source", "Title", None, NOW, b"t"
+                )
+                await stories.save_report(tx, report)
+        async with store.read() as tx:
+            assert [r.story_id for r in await shown.reports(tx, "t")] == ["s", "t"]
+            assert [r.story_id for r in await shown.reports(tx, "u")] == ["u"]
+            assert list(await shown.reports(tx, "nobody")) == []
 
     async def test_what_is_held_of_a_story_comes_with_what_became_of_it(
         self, store: Database

@@ -3,18 +3,21 @@
 See `store_contract` for how a database is put to the test.
 """
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from sqlalchemy import insert
 
-from services.store import silences, unsubscribed
+from services.store import held as held_rows
+from services.store import silenced, silences, unsubscribed
 from services.store.database import Database
 from services.store.delivery_tables import held
+from services.store.silenced import Ended
 from services.store.silences import Counted, Silence, SilenceKind
 from services.store.unsubscribed import EVERYBODY, How, Unsubscribed
-from tests.contracts.store_contract import DAY, MINUTE, NOW, StoreBase
+from tests.contracts.store_contract import DAY, MINUTE, NOW, PATIENCE, OpenStore, StoreBase
 
 SILENCE = Silence(
     "s-1", SilenceKind.RULE, "iran", None, "Ann", "the summit is over", NOW, NOW + DAY
@@ -100,6 +103,43 @@ class SilenceContract(StoreBase):
         async with store.read() as tx:
             assert await silences.listed(tx) == [Counted(other, 2), Counted(SILENCE, 1)]
             assert await silences.listed(tx, NOW + 2 * MINUTE) == [Counted(SILENCE, 1)]
+
+    async def test_whom_to_tell_follows_from_the_rows_that_wait(self, store: Database) -> None:
+        other = replace(SILENCE, silence_id="s-2", ends_at=NOW + 2 * DAY)
+        await begun(store, SILENCE, other)
+        await hold(store, "s-1", "s-2", "s-1", "unknown")
+        async with store.read() as tx:
+            # One that is not there has ended.
+            assert await silenced.ended(tx, NOW) == [Ended("unknown", "desk")]
+            assert await silenced.ended(tx, NOW + DAY) == [
+                Ended("s-1", "desk"),
+                Ended("unknown", "desk"),
+            ]
+        async with store.write() as tx:
+            assert await silenced.taken(tx, Ended("s-1", "desk")) == ["h-0", "h-2"]
+            assert await silenced.taken(tx, Ended("s-1", "desk"), NOW - MINUTE) == []
+            await held_rows.release(tx, ["h-0", "h-2"], "d", NOW)
+        async with store.read() as tx:
+            assert await silenced.ended(tx, NOW + DAY) == [Ended("unknown", "desk")]
+            assert [c.held for c in await silences.listed(tx)] == [2, 1]
+
+    async def test_of_two_that_tell_the_same_end_the_second_finds_nothing(
+        self, open_store: OpenStore
+    ) -> None:
+        async with open_store() as one, open_store() as two:
+            await begun(one, SILENCE)
+            await hold(one, "s-1", "s-1")
+
+            async def tell(store: Database) -> int:
+                async with store.write() as tx:
+                    ids = await silenced.taken(tx, Ended("s-1", "desk"))
+                    await asyncio.sleep(0)
+                    await held_rows.release(tx, ids, None, NOW)
+                    return len(ids)
+
+            async with asyncio.timeout(PATIENCE):
+                told = await asyncio.gather(*(tell(store) for store in (one, two, one, two)))
+        assert sorted(told) == [0, 0, 0, 2]
 
     async def test_a_silence_is_forgotten_when_all_that_it_held_is_told(
         self, store: Database

@@ -7,7 +7,7 @@ What can be chosen is `silence_form`'s decision; what a silence does is that of
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -34,6 +34,8 @@ from services.store.silences import Counted
 
 log = structlog.get_logger()
 
+_MUCH_THE_SAME = timedelta(minutes=10)
+"""A silence that ends so little later than one there is adds nothing to it."""
 _NOTHING_CHOSEN = {"what": "", "length": "1d", "author": "", "reason": ""}
 
 
@@ -73,7 +75,7 @@ async def silence(database: Database, grant: Grant, fields: Fields, now: datetim
 async def _begin(tx: AsyncConnection, matter: _Matter, wish: Wish, now: datetime) -> Answer:
     new = silence_from(wish, secrets.token_hex(6), matter.subscription_id, now)
     same = [s.silence for s in matter.active if _is_same(s, wish, matter.subscription_id)]
-    if any(old.ends_at >= new.ends_at for old in same):
+    if any(old.ends_at + _MUCH_THE_SAME >= new.ends_at for old in same):
         return DoneSeeOther()  # pressed twice, or somebody else was faster
     await silences.add(tx, new)
     log.info(
