@@ -132,6 +132,9 @@ async def test_scanners_follow_every_link_and_nothing_happens(office: Office) ->
     assert await office.rows() == before
     await office.report(met("iran"))
     await office.told(2)
+    async with office.database.read() as tx:
+        stored = list(await tx.scalars(select(deliveries.c.message)))
+    assert not any(office.base.encode() in message for message in stored)  # made when sent
 
 
 async def test_a_story_silenced_from_a_phone_is_told_of_at_the_end(office: Office) -> None:
