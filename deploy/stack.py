@@ -5,7 +5,7 @@
 Reads the compose file: the same commands, the same settings, the same order. What differs
 is where things are: host names become 127.0.0.1, each process gets a port of its own, and
 the images become programs of this machine (Kafka through deploy/kafka, PostgreSQL and
-Prometheus as installed, a mailbox folder for Mailpit). What is not installed is left out,
+Prometheus as installed, deploy/catchers for Mailpit). What is not installed is left out,
 visibly. Ends everything on SIGTERM or Ctrl-C.
 """
 
@@ -186,9 +186,11 @@ class Stack:
 
     def _mailbox(self) -> Running:
         port = self.port("mailpit", 1025)
-        command = [sys.executable, "-m", "aiosmtpd", "-n", "-l", f"127.0.0.1:{port}"]
-        command += ["-c", "aiosmtpd.handlers.Mailbox", str(self.folder / "mails")]
-        return Running("mailpit", command, os.environ, lambda: _listens(port))
+        page = self.port("mailpit's page", 8025)
+        command = [sys.executable, str(ROOT / "deploy/catchers/mail.py"), "--port", str(port)]
+        command += ["--web", str(page), "--folder", str(self.folder / "mails")]
+        url = f"http://127.0.0.1:{page}"
+        return Running("mailpit", command, os.environ, lambda: _answers(f"{url}/"), url)
 
     def _prometheus(self) -> Running | None:
         program = shutil.which("prometheus")
@@ -296,7 +298,7 @@ def _is_wirewatch(service: Service) -> bool:
 
 
 def _is_endpoint(one: Running) -> bool:
-    return one.url != "" and one.name != "prometheus"
+    return one.url != "" and one.name not in {"prometheus", "mailpit"}
 
 
 def _postgres_programs() -> Path | None:

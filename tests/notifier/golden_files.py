@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
-_FOLDER = Path(__file__).parent / "golden"
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def assert_golden(name: str, text: str) -> None:
     """`text` is what the file says; with WIREWATCH_TEST_UPDATE_GOLDEN=1 it is made so."""
-    path = _FOLDER / name
+    path = GOLDEN / name
     if os.environ.get("WIREWATCH_TEST_UPDATE_GOLDEN") == "1":
         path.write_text(text, encoding="utf-8")
     assert text == path.read_text(encoding="utf-8"), (

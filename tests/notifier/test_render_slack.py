@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from deploy.catchers.block_kit import problems_of
 from schemas.matches import ArticleField
 from services.notifier.composing import compose
 from services.notifier.excerpts import Excerpt
-from services.notifier.message import AlertMessage
+from services.notifier.message import AlertMessage, OtherReport
 from services.notifier.render import render_slack
+from services.notifier.render.slack import render_slack_reply
 from tests.notifier.alerts import (
     IDS,
     NOW,
@@ -24,7 +26,7 @@ from tests.notifier.alerts import (
     matches,
     rule_match,
 )
-from tests.notifier.golden_files import assert_golden
+from tests.notifier.golden_files import GOLDEN, assert_golden
 
 OUR_MARKUP = re.compile(r"<https?://[^|<>\s]+\|[^<>]*>|^> ", re.MULTILINE)
 ENTITY = re.compile(r"&(?:amp|lt|gt);")
@@ -150,3 +152,46 @@ def test_links_are_not_unfurled() -> None:
 def test_a_test_says_that_it_is_one() -> None:
     message = ferry_alert().model_copy(update={"test": True})
     assert "Test · Urgent" in render_slack(message, NOW)["blocks"][0]["text"]["text"]
+
+
+def updated() -> AlertMessage:
+    """The alert, now that three others have reported it."""
+    copy = {"is_copy": True, "copied_from": "The Harbour Gazette"}
+    others = (
+        OtherReport(
+            source="Northern Courier", url="https://courier.example/1", seen_at=NOW, **copy
+        ),
+        OtherReport(source="Isle <Herald> & Post", seen_at=NOW, **copy),
+        OtherReport(source="Reuters", is_copy=False, seen_at=NOW),
+    )
+    first = ferry_alert()
+    facts = {"others": others, "update": True, "updates": first.delivery_id}
+    return first.model_copy(update=facts)
+
+
+@pytest.mark.parametrize("name", ["update", "reply"])
+def test_an_update_looks_as_it_did(name: str) -> None:
+    payload = render_slack(updated(), NOW) if name == "update" else render_slack_reply(updated())
+    assert problems_of(payload) == []
+    assert_nothing_is_live(payload)
+    assert_golden(f"slack-{name}.json", json.dumps(payload, indent=2, ensure_ascii=False) + "\n")
+
+
+def test_an_alert_says_who_else_reports_it_and_who_copies_whom() -> None:
+    text = json.dumps(render_slack(updated(), NOW)["blocks"], ensure_ascii=False)
+    assert "Northern Courier (copy), Isle &lt;Herald&gt; &amp; Post (copy) and Reuters" in text
+    assert "4 outlets, 2 of them copies of The Harbour Gazette" in text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "slack.json",
+        "slack-update.json",
+        "slack-reply.json",
+        "summary-slack.json",
+        "notice-slack.json",
+    ],
+)
+def test_every_payload_that_is_kept_for_review_is_one_that_slack_takes(name: str) -> None:
+    assert problems_of(json.loads((GOLDEN / name).read_text(encoding="utf-8"))) == []
