@@ -3,7 +3,7 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from schemas.matches import ArticleMatches, RuleMatch
 from schemas.topics import MATCHES
@@ -28,6 +28,7 @@ from services.store.written import Kind
 from tests.notifier.alerts import NOW, article
 from tests.notifier.free_ports import closed_port
 from tests.notifier.judging import met, of_its_own
+from tests.notifier.smtp_double import smtp_double
 from tests.pipeline.inboxes import SlackInbox, slack_inbox
 from tests.servers.patience import until
 
@@ -90,13 +91,19 @@ async def office(
         aiohttp.ClientSession() as client,
     ):
         monkeypatch.setenv("SLACK_TEST_URL", slack.url)
-        async with database.write() as tx:
-            await written.put(tx, Kind.CHANNELS, {"desk": SLACK}, "apply", NOW)
-            spec = {"id": "ann", "channel": "desk", "rules": "all"}
-            await written.put(tx, Kind.SUBSCRIPTIONS, {"ann": spec}, "apply", NOW)
-            await written.set_counter(tx, written.GENERATION, 1)
+        await configured(database, SLACK)
         async with running(bus, database) as base:
             yield Office(bus, database, slack, client, base)
+
+
+async def configured(database: Database, channel: Mapping[str, Any]) -> None:
+    """The subscription `ann` to everything, on one channel."""
+    async with database.write() as tx:
+        generation = await written.begin_change(tx)
+        await written.put(tx, Kind.CHANNELS, {"desk": channel}, "apply", NOW)
+        spec = {"id": "ann", "channel": "desk", "rules": "all"}
+        await written.put(tx, Kind.SUBSCRIPTIONS, {"ann": spec}, "apply", NOW)
+        await written.set_counter(tx, written.GENERATION, generation + 1)
 
 
 @asynccontextmanager
@@ -176,8 +183,7 @@ async def test_after_one_click_nobody_is_told_until_somebody_subscribes_again(
     await office.report(met("iran"))
     (alert,) = await office.told(1)
     url = office.links(alert)["Unsubscribe"]
-    async with office.client.post(url, data={"List-Unsubscribe": "One-Click"}) as done:
-        assert done.status == 200
+    await one_click(office, url)
     await office.report(met("iran"))
 
     async def judged() -> bool:
@@ -190,3 +196,53 @@ async def test_after_one_click_nobody_is_told_until_somebody_subscribes_again(
     await office.report(met("iran"))
     assert "All the news of a3" in json.dumps((await office.told(2))[1])
     assert len(office.slack.received) == 2
+
+
+async def test_each_recipient_of_a_mail_unsubscribes_alone(office: Office) -> None:
+    everybody = ["Ann@desk.example", "bo@desk.example"]
+    async with smtp_double() as server:
+        mail = {
+            "id": "desk",
+            "type": "email",
+            "host": "localhost",
+            "port": server.port,
+            "tls": "none",
+            "sender": "wire@desk.example",
+            "recipients": everybody,
+        }
+        await configured(office.database, mail)
+
+        async def mailed(number: int) -> Mapping[str, str]:
+            """By recipient of the newest mails: where he leaves."""
+
+            async def there() -> bool:
+                return len(server.mails) >= number
+
+            await until(there, f"mail number {number}")
+            assert len(server.mails) == number
+            return {to: mail["List-Unsubscribe"].strip("<>") for (to,), mail in server.mails}
+
+        await office.report(met("iran"))
+        leaving = await mailed(2)
+        assert set(leaving) == set(everybody)
+        await one_click(office, leaving["Ann@desk.example"])
+        await office.report(met("iran"))
+        await mailed(3)
+        assert server.mails[-1][0] == ["bo@desk.example"]
+        await one_click(office, leaving["bo@desk.example"])
+        await office.report(met("iran"))
+
+        async def discarded() -> bool:
+            async with office.database.read() as tx:
+                states = select(func.count()).where(deliveries.c.state == "discarded")
+                return await tx.scalar(states) == 1
+
+        await until(discarded, "the message that nobody wants")
+        assert len(server.mails) == 3
+
+
+async def one_click(office: Office, url: str) -> None:
+    """What a mail program sends (RFC 8058)."""
+    how: Any = {"data": {"List-Unsubscribe": "One-Click"}, "allow_redirects": False}
+    async with office.client.post(url, **how) as done:
+        assert done.status == 200
