@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -43,6 +43,8 @@ _SETTINGS = {
     "listen_addresses": "",
     "timezone": "Asia/Kathmandu",  # a server's zone must not matter
 }
+# As it comes, but for what would let others in.
+_DURABLE = {name: _SETTINGS[name] for name in ("max_connections", "listen_addresses")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class PostgresServer:
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[PostgresServer]:
     """A running server."""
-    with _running() as admin:
+    with running_server() as admin:
         template = f"wirewatch_template_{secrets.token_hex(4)}"
         server = PostgresServer(admin, template)
         _in_thread(server.order(f"CREATE DATABASE {template}"))
@@ -95,8 +97,8 @@ async def empty_postgres_url(postgres_server: PostgresServer) -> AsyncIterator[s
 
 
 @contextmanager
-def _running() -> Iterator[URL]:
-    """The URL of a server's own database."""
+def running_server(*, durable: bool = False) -> Iterator[URL]:
+    """The URL of a server's own database; `durable`: it syncs what it commits."""
     if given := os.environ.get(URL_VARIABLE):
         yield make_url(given).set(drivername="postgresql+asyncpg")
         return
@@ -106,7 +108,8 @@ def _running() -> Iterator[URL]:
     # Not pytest's tmp_path: the path of a unix socket may have 107 bytes.
     folder = Path(tempfile.mkdtemp(prefix="wirewatch-pg-"))
     try:
-        with _started(programs, folder, _as_user(folder)) as admin:
+        settings = _DURABLE if durable else _SETTINGS
+        with _started(programs, folder, _as_user(folder), settings) as admin:
             yield admin
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -153,10 +156,12 @@ def _unprivileged() -> pwd.struct_passwd:
 
 
 @contextmanager
-def _started(programs: Path, folder: Path, before: Sequence[str]) -> Iterator[URL]:
+def _started(
+    programs: Path, folder: Path, before: Sequence[str], given: Mapping[str, str]
+) -> Iterator[URL]:
     data, said = folder / "data", folder / "log"
     _check([*before, str(programs / "initdb"), "-D", str(data), "-U", "wirewatch", *_INITDB])
-    settings = {**_SETTINGS, "unix_socket_directories": str(folder)}
+    settings = {**given, "unix_socket_directories": str(folder)}
     options = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
     with said.open("wb") as log:
         server = subprocess.Popen(

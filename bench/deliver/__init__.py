@@ -1,0 +1,1 @@
+"""From `matches` to accepted by a mail server and by Slack: how many a second, and how late."""
