@@ -120,7 +120,7 @@ async def _rate(place: Place, notifiers: int, options: argparse.Namespace) -> fl
         f"   ratio {options.alerts / seconds / (len(mails) / took):.2f}",
         flush=True,
     )
-    return rate
+    return float(rate)
 
 
 async def _lateness(place: Place, kind: str, per_second: int, options: argparse.Namespace) -> float:

@@ -42,9 +42,7 @@ class Mail(asyncio.Protocol):
             self._reads_mail = True
             self._transport.write(b"354 go on\r\n")
         elif line.startswith(b"EHLO"):
-            self._transport.write(
-                b"250-bench\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
-            )
+            self._transport.write(b"250-bench\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n")
         elif line.startswith(b"QUIT"):
             self._transport.write(b"221 bye\r\n")
             self._transport.close()

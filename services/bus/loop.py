@@ -8,13 +8,13 @@ decided in `poison`; metrics and health are made by the caller from the events.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
-from typing import Protocol, TypeVar, assert_never
+from typing import Protocol, TypeVar, assert_never, runtime_checkable
 
 import structlog
 
@@ -60,6 +60,17 @@ class Handler(Protocol):
         """
 
 
+@runtime_checkable
+class TogetherHandler(Handler, Protocol):
+    """A stage that can handle several records for less than each by itself."""
+
+    async def handle_all(self, records: Sequence[Record]) -> None:
+        """Process records of one partition that follow each other: all of them or none.
+
+        Whatever it raises, they are handled one by one then.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Handled:
     """A record was processed."""
@@ -95,7 +106,8 @@ Event = Handled | DeadLettered | Waiting | Recovered
 class LoopPolicy:
     """How long the loop waits, how often it tries, how much poison it bears.
 
-    `dead_letters` None stands for the topic that is declared beside the source.
+    `together` is how many records a handler that can gets at a time: the first of them waits for
+    the last. `dead_letters` None stands for the topic that is declared beside the source.
     """
 
     poison: PoisonPolicy = field(default_factory=PoisonPolicy)
@@ -104,6 +116,7 @@ class LoopPolicy:
     first_wait: timedelta = timedelta(seconds=0.2)
     longest_wait: timedelta = timedelta(seconds=30)
     bug_retries: int = 3
+    together: int = 10
     clock: Clock = utc_now
     # Never below half: waits that are next to nothing would not be waits.
     jitter: Callable[[], float] = lambda: random.uniform(0.5, 1)
@@ -170,11 +183,20 @@ class _Loop:
     async def _work_off(self, batch: Sequence[Record]) -> None:
         """Process the batch; up to where it was stopped, if it was."""
         with suppress(Stopped):
-            for record in batch:
+            for records in _runs(batch, self.one.policy.together):
                 if self.one.stop.is_set():
                     return
-                await self.one.process(record)
-                self.done[record.partition] = record
+                if await self.one.process_together(records):
+                    self.done[records[-1].partition] = records[-1]
+                else:
+                    await self._one_by_one(records)
+
+    async def _one_by_one(self, records: Sequence[Record]) -> None:
+        for record in records:
+            if self.one.stop.is_set():
+                return
+            await self.one.process(record)
+            self.done[record.partition] = record
 
     async def _commit(self, consumer: Consumer) -> None:
         for record in self.done.values():
@@ -213,6 +235,26 @@ class OneByOne:
             return
         await self.insist(partial(self._put_aside, bad))
         self.on_event(DeadLettered(record, bad.error))
+
+    async def process_together(self, records: Sequence[Record]) -> bool:
+        """Whether these were handled all at once; if not, each is to be processed by itself.
+
+        Raises what is neither a record's fault nor an outage.
+        """
+        if len(records) == 1 or not isinstance(self.handler, TogetherHandler):
+            return False
+        try:
+            await self.handler.handle_all(records)
+        except DependencyUnavailableError:
+            return False
+        except _NOT_THE_RECORDS_FAULT:
+            raise
+        except Exception as error:
+            log.info("records are handled one by one", error=type(error).__name__)
+            return False
+        for record in records:
+            self.on_event(Handled(record))
+        return True
 
     async def insist(self, work: Callable[[], Awaitable[T]]) -> T:
         """What `work` returns, however long what it needs is away; raises Stopped."""
@@ -297,3 +339,15 @@ def _farewell(bad: Bad, reason: str, dead_letters: Topic) -> str:
         f"Its offset is not committed. Look at {dead_letters.name}, mend what rejects the "
         "records and start again; where the records themselves are bad, raise the limit"
     )
+
+
+def _runs(batch: Sequence[Record], most: int) -> Iterator[Sequence[Record]]:
+    """The records in their order, those of one partition that follow each other together."""
+    run: list[Record] = []
+    for record in batch:
+        if run and (record.partition != run[0].partition or len(run) == most):
+            yield run
+            run = []
+        run.append(record)
+    if run:
+        yield run

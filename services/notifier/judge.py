@@ -48,7 +48,12 @@ class Judge:
         Raises MalformedMessageError for a record that is no message of matches,
         DatabaseUnavailableError, and OvertakenError where another judge has taken over.
         """
-        message = ArticleMatches.decode(record.value)
+        await self.handle_all([record])
+
+    async def handle_all(self, records: Sequence[Record]) -> None:
+        """Judge records of one partition that follow each other, all or none of them."""
+        messages = [ArticleMatches.decode(record.value) for record in records]
+        record = records[-1]
         place = Place(NOTIFIER_GROUP, record.topic, record.partition)
         # Forgotten first: after a failure, and after being overtaken, the database is asked.
         expected = self._consumed.pop(place, None)
@@ -57,19 +62,19 @@ class Judge:
                 if expected is None:
                     expected = await judgements.consumed(tx, place)
                 await judgements.advance(tx, place, expected, record.offset)
-                placed, raised, silenced = await self._judge(tx, message)
+                judged = [await self._judge(tx, message) for message in messages]
         except BaseException:
             # Whether the transaction was committed is not known, nor who else has judged.
             self._placing.forget()
             raise
         self._consumed[place] = record.offset
-        self._placing.settled(placed)
-        self._metrics.alerts_silenced.inc(silenced)
-        self._report(message, raised)
+        for message, (raised, silenced) in zip(messages, judged, strict=True):
+            self._metrics.alerts_silenced.inc(silenced)
+            self._report(message, raised)
 
     async def _judge(
         self, tx: AsyncConnection, message: ArticleMatches
-    ) -> tuple[Placed, list[RuleMatch], int]:
+    ) -> tuple[list[RuleMatch], int]:
         now = self._clock()
         placed = await self._placing.place(tx, message.article, message.part, now)
         story = placed.story_id
@@ -84,7 +89,9 @@ class Judge:
         silenced = await self._telling.tell(tx, Tale(message, story, new, reports), now)
         if placed.joined:
             await self._updating.update(tx, story, reports, now)
-        return placed, new, silenced
+        # What the window learns is forgotten where the transaction fails.
+        self._placing.settled(placed)
+        return new, silenced
 
     async def _told_elsewhere(
         self, tx: AsyncConnection, placed: Placed, unraised: Sequence[RuleMatch]

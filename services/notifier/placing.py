@@ -42,8 +42,8 @@ class Placed:
     """A report in its story.
 
     `held` are the stories that it repeats, with the parts of `report`'s text that do. `trace`
-    is what the window has to learn once the transaction is committed, None if nothing. `joined`:
-    the story was there before, and this report of it was not.
+    is what the window has to learn, None if nothing. `joined`: the story was there before, and
+    this report of it was not.
     """
 
     story_id: str
@@ -74,7 +74,7 @@ class Placing:
         return placed
 
     def settled(self, placed: Placed) -> None:
-        """The transaction that placed this report is committed."""
+        """What is placed next is compared with this report, too; see `forget`."""
         if self._window is not None and placed.trace is not None:
             self._window.add(placed.trace, placed.story_id, container=placed.container)
 

@@ -21,7 +21,7 @@ from services.notifier.flights import Flights, Ready, lease_length
 from services.notifier.pace import Pace
 from services.notifier.recording import TRIAL_EVERY, Recorded, record
 from services.notifier.reporting import Reporting
-from services.notifier.steps import SendingPolicy
+from services.notifier.steps import Held, SendingPolicy
 from services.runtime.clock import Clock
 from services.runtime.dependency import DependencyUnavailableError
 from services.runtime.metrics import Metrics
@@ -62,6 +62,8 @@ class Sender:
         self._reporting = Reporting(opened, metrics)
         self._stop = asyncio.Event()
         self._fresh = True  # nothing was tried yet: perhaps somebody has mended the channel
+        self._perhaps_suspended = True
+        self._more = True  # there may be more that is due
         self._unsure = False  # what is leased, and what is recorded: a transaction failed
 
     @property
@@ -77,9 +79,10 @@ class Sender:
         while await self.turn(stop) or self.busy:
             await self.until_something_ends(1.0)
 
-    async def turn(self, stop: asyncio.Event) -> bool:
+    async def turn(self, stop: asyncio.Event, *, look: bool = True) -> bool:
         """Record what has ended and lease what there is room for; whether that was anything.
 
+        Without `look` nothing is leased where the last look found less than there was room for.
         Raises DatabaseUnavailableError.
         """
         self._stop = stop
@@ -88,7 +91,7 @@ class Sender:
         unsure, self._unsure = self._unsure, False
         if unsure or not self._allowed():
             flights.hold()
-        room = self._room()
+        room = self._room() if look or self._more else 0
         if not (room or flights.ended or flights.back or unsure):
             return False
         ended, back = list(flights.ended), list(flights.back)
@@ -108,15 +111,16 @@ class Sender:
         flights.take(leased)
         return bool(leased)
 
-    async def until_something_ends(self, seconds: float, *others: asyncio.Event) -> None:
-        """Wait until an attempt has ended or another event comes, at most `seconds`.
+    async def until_something_ends(self, seconds: float, *others: asyncio.Event) -> bool:
+        """Wait until an attempt has ended or another event comes, at most `seconds`; whether so.
 
         Where more attempts are under way, a moment longer: what ends together is recorded so.
         """
         changed = self._flights.changed
         await wait_any(seconds, changed, *others)
-        if changed.is_set() and self._flights.in_the_air:
-            await wait_any(_GATHER_SECONDS, *others)
+        if changed.is_set() and self._flights.in_the_air and not any(e.is_set() for e in others):
+            await asyncio.sleep(_GATHER_SECONDS)
+        return changed.is_set() or any(event.is_set() for event in others)
 
     async def due_at(self) -> datetime | None:
         """When there is something to try next; None while there is nothing."""
@@ -125,6 +129,7 @@ class Sender:
             suspension = await suspensions.of_channel(tx, self._opened.channel_id)
         if due is None:
             return None
+        self._perhaps_suspended = suspension is not None
         trial = suspension.trial_at if suspension is not None and not self._fresh else due
         return max(due, trial, self._pace.rests_until or due)
 
@@ -155,6 +160,8 @@ class Sender:
         )
 
     def _on_end(self, end: Ended) -> None:
+        if isinstance(end.step, Held):
+            self._perhaps_suspended = True
         self._pace.note(end.step)
 
     async def _lease(self, tx: AsyncConnection, room: int) -> Sequence[Ready]:
@@ -164,9 +171,11 @@ class Sender:
         leased = await _with_what_is_known(
             tx, await deliveries.lease(tx, channel_id, self._owner, now, until, room)
         )
-        if not leased and not self._flights.busy:
+        if not leased and self._perhaps_suspended and not self._flights.busy:
             return await self._lease_for_trial(tx, now, until)
-        self._fresh = False
+        if leased:
+            self._fresh = False
+        self._more = len(leased) == room
         return [Ready(row, until) for row in leased]
 
     async def _lease_for_trial(
@@ -196,6 +205,8 @@ async def _with_what_is_known(tx: AsyncConnection, rows: Sequence[Leased]) -> Se
     if not rows:
         return rows
     rows = await updates.with_threads(tx, rows)
+    if not any(row.anybody_left for row in rows):
+        return rows
     left = await unsubscribed.addresses_of_each(tx, {row.subscription_id for row in rows})
     nobody: frozenset[str] = frozenset()
     return [replace(row, left_out=left.get(row.subscription_id, nobody)) for row in rows]

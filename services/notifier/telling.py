@@ -47,6 +47,15 @@ class Tale:
 
 
 @dataclass(frozen=True, slots=True)
+class _Facts:
+    """The subscriptions, those that were left wholly, and the silences."""
+
+    subscriptions: Sequence[SubscriptionSpec]
+    left: frozenset[str]
+    active: Sequence[Silence]
+
+
+@dataclass(frozen=True, slots=True)
 class _Message:
     """One message to one subscription, and what becomes of it."""
 
@@ -60,26 +69,36 @@ class Telling:
 
     def __init__(self) -> None:
         self._subscribed = Subscribed()
+        self._facts: tuple[AsyncConnection, _Facts] | None = None
 
     async def tell(self, tx: AsyncConnection, tale: Tale, now: datetime) -> int:
         """Write down what is to be sent to whom, and what is held; how many a silence held."""
-        audience = addressed(await self._subscribed.current(tx), tale.new)
-        if audience:
-            audience = _without_those_who_left(audience, await unsubscribed.wholly(tx))
+        if not tale.new:
+            return 0
+        facts = await self._facts_in(tx, now)
+        audience = addressed(facts.subscriptions, tale.new)
+        audience = _without_those_who_left(audience, facts.left)
         if not audience:
             return 0
         sequences = await judgements.next_sequences(tx, tale.story_id, [s.id for s in audience])
-        active = await silences.active(tx, now)
         at_once = await _at_once(tx, audience, now)
         messages: list[_Message] = []
         for subscription, rule_ids in audience.items():
             met = [match for match in tale.new if match.rule_id in rule_ids]
-            silenced = _silenced(active, tale, subscription, now)
+            silenced = _silenced(facts.active, tale, subscription, now)
             counts = at_once.get(subscription.id, {})
             parts = disposed(subscription, met, silenced, counts, now)
             messages += _composed(tale, subscription, parts, sequences[subscription.id])
         await _write(tx, messages, now)
         return sum(_is_silenced(message) for message in messages)
+
+    async def _facts_in(self, tx: AsyncConnection, now: datetime) -> "_Facts":
+        """What is in force, read once for all that one transaction judges."""
+        if self._facts is None or self._facts[0] is not tx:
+            subscriptions = await self._subscribed.current(tx)
+            left, active = await unsubscribed.wholly(tx), await silences.active(tx, now)
+            self._facts = (tx, _Facts(subscriptions, left, active))
+        return self._facts[1]
 
 
 def _without_those_who_left(

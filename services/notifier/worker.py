@@ -62,9 +62,8 @@ class SendingWorker:
         """Send until `stop` is set; attempts under way are finished and recorded."""
         try:
             while not stop.is_set():
-                woken = self._wake.next()
                 await self._follow_configuration(component)
-                await wait_any(_LOOK_AGAIN_SECONDS, stop, woken)
+                await wait_any(_LOOK_AGAIN_SECONDS, stop)
         finally:
             await self._end(list(self._running))
 
@@ -137,30 +136,30 @@ class SendingWorker:
                     self._troubles[channel_id] = f"channel {channel_id}: crashed with {kind}"
 
     async def _send(self, channel_id: str, sender: Sender, end: asyncio.Event) -> None:
-        called = True
+        called = timer = True
         try:
             while not end.is_set():
                 woken = self._wake.next()
                 wait = _LOOK_AGAIN_SECONDS
                 try:
-                    wait = await self._look(sender, end, called)
+                    wait = await self._look(sender, end, called, timer)
                     self._troubles.pop(channel_id, None)
                 except DependencyUnavailableError as error:
                     self._troubles[channel_id] = str(error)
                 if called and not sender.busy:
                     # Mostly it was another channel that was meant.
                     await wait_any(_NOT_MEANT_SECONDS, end)
-                await sender.until_something_ends(wait, end, woken)
+                timer = not await sender.until_something_ends(wait, end, woken)
                 called = woken.is_set()
             await sender.send_due(end)
         finally:
             await sender.close()
 
-    async def _look(self, sender: Sender, end: asyncio.Event, called: bool) -> float:
+    async def _look(self, sender: Sender, end: asyncio.Event, called: bool, timer: bool) -> float:
         """Have the sender do what there is to do; how many seconds later to look again."""
         if not called and not sender.busy and (wait := await self._until_due(sender)) > 0:
             return wait
-        await sender.turn(end)
+        await sender.turn(end, look=called or timer)
         # What is due may not be to be had: leased by a notifier that died, or behind another.
         return _LOOK_AGAIN_SECONDS if sender.busy else _HAVE_PATIENCE_SECONDS
 

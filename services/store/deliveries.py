@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     Update,
     bindparam,
     case,
@@ -26,8 +27,10 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 
-from services.store.delivery_tables import deliveries, suspended_channels
+from services.store.delivery_tables import deliveries, suspended_channels, unsubscribed
+from services.store.tables import UtcDateTime
 from services.store.upsert import insert_into
 
 
@@ -77,8 +80,8 @@ class Leased:
     """A delivery that `owner` may try now; `attempts` counts the tries before.
 
     `uncertain`: one of them may have arrived, as far as we know. `progress`: what the last of
-    them gave back as such. `left_out`: who has unsubscribed, and `thread`: the receipt of
-    what it follows; both for the sender to look up.
+    them gave back as such. `left_out`: who has unsubscribed (where `anybody_left`), and `thread`:
+    the receipt of what it follows; both for the sender to look up.
     """
 
     delivery_id: str
@@ -94,6 +97,7 @@ class Leased:
     left_out: frozenset[str] = frozenset()
     sequence: int = 1
     thread: str | None = None
+    anybody_left: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +149,62 @@ _DELIVERED = (
 _PENDING = deliveries.c.state == literal(DeliveryState.PENDING.value, literal_execute=True)
 
 
+def _waits_for_an_earlier_one() -> ColumnElement[bool]:
+    earlier = deliveries.alias("earlier")
+    is_update = deliveries.c.kind == DeliveryKind.UPDATE.value
+    return exists().where(
+        earlier.c.story_id == deliveries.c.story_id,
+        earlier.c.subscription_id == deliveries.c.subscription_id,
+        earlier.c.sequence < deliveries.c.sequence,
+        earlier.c.channel_id == deliveries.c.channel_id,
+        earlier.c.state == DeliveryState.PENDING.value,
+        # Nobody waits for an update: it goes last, or is put off for minutes.
+        earlier.c.kind != DeliveryKind.UPDATE.value,
+        or_(earlier.c.attempts == 0, is_update),
+    )
+
+
+def _is_suspended() -> ColumnElement[bool]:
+    return exists().where(suspended_channels.c.channel_id == deliveries.c.channel_id)
+
+
+def _lease(*, suspended: bool) -> ReturningUpdate[Any]:
+    """Made once: it took longer to put it together than to run it (bench/deliver)."""
+    now = bindparam("now", type_=UtcDateTime())
+    free = (
+        select(deliveries.c.delivery_id)
+        .where(
+            _PENDING,
+            deliveries.c.channel_id == bindparam("channel"),
+            deliveries.c.next_attempt_at <= now,
+            or_(deliveries.c.leased_until.is_(None), deliveries.c.leased_until <= now),
+            not_(_waits_for_an_earlier_one()),
+        )
+        .order_by(deliveries.c.rank, deliveries.c.created_at, deliveries.c.delivery_id)
+        .limit(bindparam("most", type_=Integer()))
+        .with_for_update(skip_locked=True)
+    )
+    if not suspended:
+        free = free.where(not_(_is_suspended()))
+    left = exists().where(unsubscribed.c.subscription_id == deliveries.c.subscription_id)
+    # As a CTE: PostgreSQL may run a subquery more than once, and lease more than asked for.
+    return (
+        update(deliveries)
+        .where(deliveries.c.delivery_id.in_(select(free.cte("free").c.delivery_id)))
+        .values(
+            leased_by=bindparam("owner"),
+            leased_until=bindparam("until", type_=UtcDateTime()),
+            # Whoever had it did not tell how it ended.
+            uncertain=or_(deliveries.c.uncertain, deliveries.c.leased_by.is_not(None)),
+        )
+        .returning(deliveries, left.label("anybody_left"))
+    )
+
+
+_LEASE = _lease(suspended=False)
+_LEASE_FOR_TRIAL = _lease(suspended=True)
+
+
 async def enqueue(tx: AsyncConnection, new: Sequence[NewDelivery], now: datetime) -> None:
     """Add deliveries that are due now."""
     if new:
@@ -174,32 +234,9 @@ async def lease(  # noqa: PLR0913 - all that tells one lease from another
     same story before, and an update until they are out. Of a channel that is suspended none is
     free, but for a trial (`suspended`).
     """
-    free = (
-        select(deliveries.c.delivery_id)
-        .where(
-            _PENDING,
-            deliveries.c.channel_id == channel_id,
-            deliveries.c.next_attempt_at <= now,
-            or_(deliveries.c.leased_until.is_(None), deliveries.c.leased_until <= now),
-            not_(_waits_for_an_earlier_one()),
-        )
-        .order_by(deliveries.c.rank, deliveries.c.created_at, deliveries.c.delivery_id)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    if not suspended:
-        free = free.where(not_(_is_suspended()))
-    # As a CTE: PostgreSQL may run a subquery more than once, and lease more than asked for.
     rows = await tx.execute(
-        update(deliveries)
-        .where(deliveries.c.delivery_id.in_(select(free.cte("free").c.delivery_id)))
-        .values(
-            leased_by=owner,
-            leased_until=until,
-            # Whoever had it did not tell how it ended.
-            uncertain=or_(deliveries.c.uncertain, deliveries.c.leased_by.is_not(None)),
-        )
-        .returning(deliveries)
+        _LEASE_FOR_TRIAL if suspended else _LEASE,
+        {"channel": channel_id, "owner": owner, "now": now, "until": until, "most": limit},
     )
     taken = sorted(rows, key=lambda r: (r.rank, r.created_at, r.delivery_id))
     return [
@@ -215,6 +252,7 @@ async def lease(  # noqa: PLR0913 - all that tells one lease from another
             DeliveryKind(r.kind),
             r.progress,
             sequence=r.sequence,
+            anybody_left=r.anybody_left,
         )
         for r in taken
     ]
@@ -385,25 +423,6 @@ def _row(new: NewDelivery, now: datetime) -> dict[str, Any]:
         "next_attempt_at": due_at,
         "attempts": 0,
     }
-
-
-def _waits_for_an_earlier_one() -> ColumnElement[bool]:
-    earlier = deliveries.alias("earlier")
-    is_update = deliveries.c.kind == DeliveryKind.UPDATE.value
-    return exists().where(
-        earlier.c.story_id == deliveries.c.story_id,
-        earlier.c.subscription_id == deliveries.c.subscription_id,
-        earlier.c.sequence < deliveries.c.sequence,
-        earlier.c.channel_id == deliveries.c.channel_id,
-        earlier.c.state == DeliveryState.PENDING.value,
-        # Nobody waits for an update: it goes last, or is put off for minutes.
-        earlier.c.kind != DeliveryKind.UPDATE.value,
-        or_(earlier.c.attempts == 0, is_update),
-    )
-
-
-def _is_suspended() -> ColumnElement[bool]:
-    return exists().where(suspended_channels.c.channel_id == deliveries.c.channel_id)
 
 
 def _held(leased: Leased) -> Update:
