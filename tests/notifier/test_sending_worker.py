@@ -65,6 +65,12 @@ class Office:
 
         await until(delivered, f"delivery of {names}")
 
+    async def until_nobody_sends_to(self, channel: str) -> None:
+        async def ended() -> bool:
+            return all(task.get_name() != f"send {channel}" for task in asyncio.all_tasks())
+
+        await until(ended, f"the end of the sender of {channel}")
+
     async def until_told(self, words: str) -> None:
         async def told() -> bool:
             return words in self.health.describe()
@@ -215,6 +221,7 @@ async def test_a_channel_that_left_the_configuration_is_sent_nothing_until_it_is
         await office.queue("a")
         await office.until_delivered("a")
         await office.configure(night="SLACK_TWO")
+        await office.until_nobody_sends_to("desk")
         await office.queue("b", channel="night")
         await office.until_delivered("b")
         await office.queue("c")
