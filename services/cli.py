@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from services.embedded.alerts.cli import alerts
 from services.embedded.commands import (
     apply_once,
     apply_topics,
@@ -56,6 +57,7 @@ topics = typer.Typer(help="The topics on Kafka.", no_args_is_help=True)
 database = typer.Typer(help="The database.", no_args_is_help=True)
 app.command()(why)
 app.add_typer(rules, name="rules")
+app.add_typer(alerts, name="alerts")
 app.add_typer(feeds, name="feeds")
 app.add_typer(topics, name="topics")
 app.add_typer(database, name="database")

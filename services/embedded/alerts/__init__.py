@@ -1,0 +1,1 @@
+"""The commands below `wirewatch alerts`: what an alert looks like before one is raised."""
