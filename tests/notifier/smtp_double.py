@@ -80,9 +80,11 @@ async def smtp_double(
     implicit: bool = False,
     utf8: bool = False,
     largest: int | None = None,
+    login: bool = True,
 ) -> AsyncIterator[SmtpDouble]:
     """A running server: with a certificate it wants STARTTLS (or TLS at once) and a login.
 
+    Without `login` it knows no logins.
     `largest`: how many bytes of a mail it says it takes.
     """
     double, protocols = SmtpDouble(), []
@@ -99,8 +101,9 @@ async def smtp_double(
                 loop=loop,
                 tls_context=None if implicit else context,
                 require_starttls=context is not None and not implicit,
-                auth_required=context is not None and not implicit,
+                auth_required=login and context is not None and not implicit,
                 auth_require_tls=not implicit,
+                auth_exclude_mechanism=() if login else ("LOGIN", "PLAIN"),
                 authenticator=double.log_in,
                 data_size_limit=largest,
             )

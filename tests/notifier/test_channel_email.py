@@ -1,5 +1,6 @@
 """The mail channel against real mail servers, friendly, slow and broken ones."""
 
+import asyncio
 from base64 import b64encode
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 import pytest
 
 from schemas.folder import EmailSpec, SecretRef
+from services.notifier.actions.signed import Act, Grant, Links, grant_of
+from services.notifier.channels import email
 from services.notifier.channels.email import EmailChannel
 from services.notifier.channels.port import Before
 from services.notifier.outcome import (
@@ -19,13 +22,17 @@ from services.notifier.outcome import (
     Unwanted,
     suspends,
 )
+from services.notifier.sender import OpenedChannel, Sender
+from services.runtime.metrics import Metrics
+from services.store.database import Database
 from tests.contracts.channel_contract import ChannelContract
 from tests.notifier.alerts import (
     NOW,
     ferry_alert,
 )
-from tests.notifier.certificates import Certificate, make_certificate
+from tests.notifier.certificates import Certificate, make_certificate, make_expired_certificate
 from tests.notifier.free_ports import closed_port
+from tests.notifier.sending import POLICY, SendingDesk
 from tests.notifier.smtp_double import (
     CLOSE,
     HANG,
@@ -171,6 +178,115 @@ async def test_a_certificate_nobody_vouches_for_gets_neither_password_nor_mail(
     assert isinstance(outcome, TryLater)
     assert outcome.reason is Reason.UNREACHABLE
     assert "certificate" in outcome.detail
+
+
+@pytest.mark.parametrize("tls", ["starttls", "tls"])
+async def test_a_certificate_of_another_host_or_another_time_is_not_trusted(
+    tls: str, tmp_path: Path, certificate: Certificate
+) -> None:
+    expired = make_expired_certificate(tmp_path)
+    for shown, host in ((certificate, "127.0.0.1"), (expired, "localhost")):
+        async with smtp_double(shown, implicit=tls == "tls") as double:
+            where = with_login(double.port, tls=tls, host=host)
+            outcome = await outcome_of(EmailChannel(where, ENV, PATIENT, shown.trusting()))
+            assert double.mails == []
+        assert isinstance(outcome, TryLater)
+        assert outcome.reason is Reason.UNREACHABLE
+        assert "certificate" in outcome.detail
+
+
+@pytest.mark.parametrize("tls", ["starttls", "tls"])
+async def test_a_server_that_knows_no_logins_gets_no_mail(
+    tls: str, certificate: Certificate
+) -> None:
+    async with smtp_double(certificate, implicit=tls == "tls", login=False) as double:
+        where = with_login(double.port, tls=tls)
+        outcome = await outcome_of(EmailChannel(where, ENV, PATIENT, certificate.trusting()))
+        assert double.mails == []
+    assert isinstance(outcome, TryLater)
+    assert outcome.reason is Reason.REFUSED
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"EHLO": "250-mail.example\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 DSN"},
+        {"EHLO": "250-mail.example\r\n250 SIZE"},
+        {"EHLO": "250-mail.example\r\n250 SIZE 0"},
+        {"EHLO": "250-mail.example\r\n250 SIZE many"},
+        {"EHLO": "502 5.5.2 only HELO here"},
+        {"RCPT": "251 2.1.5 will forward"},
+    ],
+)
+async def test_whatever_a_server_can_or_cannot_it_gets_its_mails(answers: dict[str, str]) -> None:
+    assert isinstance(await scripted(answers), Delivered)
+
+
+async def test_a_secret_that_a_server_quotes_to_one_recipient_is_kept_nowhere(
+    secure: SmtpDouble, certificate: Certificate
+) -> None:
+    secure.to_recipients = {ANN: f"550 not with {PASSWORD}", BOB: f"450 not {PASSWORD} now"}
+    channel = EmailChannel(with_login(secure.port), ENV, PATIENT, certificate.trusting())
+    outcome = await outcome_of(channel)
+    assert isinstance(outcome, TryLater)
+    assert "not with [secret]" in (outcome.progress or "")
+    assert PASSWORD not in repr(outcome)
+    await channel.close()
+
+
+@pytest.mark.parametrize("answer", ["530 5.7.0 log in first", "535 5.7.8 no"])
+async def test_a_server_that_wants_a_login_late_holds_the_channel_and_fails_no_alert(
+    answer: str,
+) -> None:
+    for command in ("MAIL", "RCPT", "DATA"):
+        async with scripted_server({command: [answer]}) as port:
+            outcome = await outcome_of(unprotected(port))
+        assert suspends(outcome)
+        assert isinstance(outcome, TryLater)
+        assert "1 of 2" not in outcome.detail  # nobody else was tried
+
+
+async def test_a_slow_server_gets_the_rest_next_time(
+    plain: SmtpDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passes = iter((0.0, 0.0, 0.6 * PATIENT))  # when it begins, and before each mail
+    now = email._now
+    monkeypatch.setattr(email, "_now", lambda: now() + next(passes))
+    outcome = await outcome_of(unprotected(plain.port))
+    assert isinstance(outcome, TryLater)
+    assert outcome.reason is Reason.TIMED_OUT
+    assert outcome.detail.startswith("1 of 2 recipients have it; the mail server is slow")
+    monkeypatch.setattr(email, "_now", now)
+    assert isinstance(await again(unprotected(plain.port), outcome), Delivered)
+    assert [recipients for recipients, _ in plain.mails] == [[ANN], [BOB]]
+
+
+async def test_each_mail_carries_the_link_of_its_own_recipient(plain: SmtpDouble) -> None:
+    links = Links("https://wire.example", b"key")
+    channel = EmailChannel(spec(plain.port), {}, PATIENT, links=links)
+    assert isinstance(await outcome_of(channel), Delivered)
+    for recipients, mail in plain.mails:
+        url = str(mail["List-Unsubscribe"]).strip("<>")
+        grant = grant_of(url.rpartition("/")[2], Act.UNSUBSCRIBE, b"key")
+        assert grant == Grant(Act.UNSUBSCRIBE, ("desk", *recipients))
+        assert str(mail["List-Unsubscribe-Post"]) == "List-Unsubscribe=One-Click"
+    await channel.close()
+
+
+async def test_who_has_a_mail_does_not_get_it_again_from_the_process_that_comes_after(
+    plain: SmtpDouble, database: Database
+) -> None:
+    desk = SendingDesk(database)
+    await desk.queue("a")
+    for busy in ({BOB: "450 4.7.1 greylisted"}, {}):
+        plain.to_recipients = busy
+        opened = OpenedChannel("desk", "email", unprotected(plain.port))
+        sender = Sender(opened, database, POLICY, Metrics(), desk.clock)
+        await sender.send_due(asyncio.Event())
+        await sender.close()
+        desk.clock.pass_by(hours=1)
+    assert [recipients for recipients, _ in plain.mails] == [[ANN], [BOB]]
+    assert await desk.states() == {"a": "delivered"}
 
 
 async def test_without_starttls_nothing_is_sent_in_the_clear(plain: SmtpDouble) -> None:

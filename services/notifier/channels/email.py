@@ -66,10 +66,10 @@ class EmailChannel:
     async def _to_all(
         self, recipients: Recipients, message: AnyMessage, now: datetime, password: str
     ) -> Outcome:
-        begun = asyncio.get_running_loop().time()
+        begun = _now()
         for recipient in recipients.left():
             # Every mail has half of the time at least: none is cut off for the others' slowness.
-            if asyncio.get_running_loop().time() - begun > self._timeout / 2:
+            if _now() - begun > self._timeout / 2:
                 return recipients.broken_off(_NO_TIME)
             letter = self._letter(recipient, message, now)
             taken = await self._server.take(letter, password, begun + self._timeout)
@@ -88,3 +88,7 @@ class EmailChannel:
         login = f"\0{self._spec.username}\0{password}"
         encoded = (b64encode(text.encode()).decode() for text in (password, login))
         return (password, *encoded) if password else ()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
