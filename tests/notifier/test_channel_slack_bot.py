@@ -416,10 +416,11 @@ async def test_while_it_cannot_look_it_does_not_send_again(
     assert slack.messages == []
 
 
+@pytest.mark.parametrize("error", ["missing_scope", "not_in_channel", "channel_not_found"])
 async def test_an_app_that_may_not_look_sends_rather_twice_than_never(
-    slack: SlackDouble, channel: SlackBotChannel
+    error: str, slack: SlackDouble, channel: SlackBotChannel
 ) -> None:
-    slack.slack.scopes = ("chat:write",)
+    slack.refuse("conversations.history", error)
     await receipt_of(await channel.send(ferry_alert(), NOW, Before(uncertain=True)))
     assert len(slack.messages) == 1
 

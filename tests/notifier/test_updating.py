@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,7 +24,12 @@ from services.runtime.metrics import Metrics
 from services.runtime.netguard import LOOPBACK
 from services.runtime.wakeup import Wakeup
 from services.store import deliveries, silences, unsubscribed, written
-from services.store.database import Database, DatabaseUnavailableError
+from services.store.database import (
+    Database,
+    DatabaseUnavailableError,
+    open_database,
+    sqlite_url,
+)
 from services.store.delivery_tables import deliveries as rows
 from services.store.delivery_tables import held
 from services.store.silences import Silence, SilenceKind
@@ -126,6 +132,19 @@ def told(offset: int, outlet: str, *found: RuleMatch, **changes: Any) -> Record:
         "body": FERRY,
     }
     return record(offset, *(found or (met("iran"),)), **facts | changes)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path / "wirewatch.sqlite")
+    return str(request.getfixturevalue("postgres_url"))
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[Database]:
+    async with open_database(database_url) as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 
 from services.notifier.channels.detail import detail
 from services.notifier.channels.pauses import retry_after
-from services.notifier.outcome import GaveUp, Outcome, Reason, TryLater
+from services.notifier.outcome import GaveUp, Outcome, Reason, TryLater, suspends
 
 _SLOWER = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 # Nothing can be posted before somebody mends the app or its channel; whoever does wants what
@@ -64,9 +64,9 @@ class Refusal:
         return self.error in _NO_THREAD
 
     @property
-    def lacks_a_scope(self) -> bool:
-        """Whether the app may not do this, whatever else it may."""
-        return self.error in {"missing_scope", "no_permission", "not_allowed_token_type"}
+    def is_forbidden(self) -> bool:
+        """Whether the app may not do this; it may be allowed something else."""
+        return suspends(self.outcome)
 
 
 def refusal_of(

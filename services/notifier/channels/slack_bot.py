@@ -113,7 +113,7 @@ class SlackBotChannel:
         found = await self._search(api, thread, since, identity)
         if isinstance(found, Refusal) and found.has_no_thread:
             found = await self._search(api, None, since, identity)
-        if isinstance(found, Refusal) and found.lacks_a_scope:
+        if isinstance(found, Refusal) and found.is_forbidden:
             log.warning("cannot look whether it has arrived", channel=self._spec.id)
             return None  # rather twice than never
         return found
@@ -138,7 +138,7 @@ class SlackBotChannel:
         if isinstance(earlier, Place):
             await api.call("chat.update", _at(earlier, payload))
             return Delivered(earlier.receipt)
-        if isinstance(earlier, Refusal) and not earlier.lacks_a_scope:
+        if isinstance(earlier, Refusal) and not earlier.is_forbidden:
             return _gone() if earlier.has_no_thread else earlier.outcome
         arguments = {**payload, "channel": original.channel, "thread_ts": original.ts}
         posted = await self._simplified(api, "chat.postMessage", arguments)
