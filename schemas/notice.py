@@ -21,6 +21,7 @@ class NoticeKind(StrEnum):
     CHANNEL_SUSPENDED = "channel_suspended"  # its credentials are refused
     CHANNEL_WORKS = "channel_works"  # the end of that
     DELIVERY_FAILED = "delivery_failed"  # messages were given up
+    UNSUBSCRIBED = "unsubscribed"  # somebody has ended a whole subscription by a link
 
 
 class Notice(Message):
@@ -39,6 +40,7 @@ class Notice(Message):
     feed_name: str | None = None
     host: str | None = None
     channel_id: str | None = None
+    subscription: str | None = None  # that somebody ended
     reason: str | None = None  # why deliveries were given up
     error: str | None = None  # of the last poll that failed; the most common one if cut off
     failures: int = 0  # polls or deliveries

@@ -33,9 +33,9 @@ def summary_key(kind: str, *about: str) -> str:
     return _name("summary", kind, *about)
 
 
-def notice_id(kind: str, channel_id: str, since: datetime) -> str:
-    """The id of the notice that an episode of a channel has begun or ended."""
-    return _name("notice", kind, channel_id, since.isoformat())
+def notice_id(kind: str, about: str, since: datetime) -> str:
+    """The id of the notice that an episode of a channel has begun or ended, or a subscription."""
+    return _name("notice", kind, about, since.isoformat())
 
 
 def _name(*parts: str) -> str:

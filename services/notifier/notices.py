@@ -55,6 +55,8 @@ def _title(notice: Notice) -> str:  # noqa: PLR0911 - one for each kind
             return f"{notice.feeds_failing} of {notice.feeds} feeds cannot be read"
         case NoticeKind.RECONNECTED:
             return "Feeds can be read again"
+        case NoticeKind.UNSUBSCRIBED:
+            return f"Nobody gets the subscription {_subscription(notice)} any more"
         case (
             NoticeKind.CHANNEL_SUSPENDED
             | NoticeKind.CHANNEL_WORKS
@@ -107,6 +109,9 @@ def _lines(notice: Notice, zone: str) -> Iterator[str]:
         case NoticeKind.DELIVERY_FAILED:
             yield f"The first {since}. They are not tried again by themselves."
             yield "Mend the cause, then send them again. More of them are not told while it lasts."
+        case NoticeKind.UNSUBSCRIBED:
+            yield f"Somebody unsubscribed all of it {since}, by the link in a message."
+            yield "Its alerts are raised and sent to nobody. If that was not meant, undo it."
         case _:
             assert_never(notice.kind)
 
@@ -141,7 +146,10 @@ def _facts(notice: Notice, zone: str) -> Iterator[tuple[str, str]]:
         yield ("Most say" if notice.kind is NoticeKind.CUT_OFF else "Error"), notice.error
     if notice.feed_id is not None:
         yield "Feed", f"{notice.feed_id} · {notice.host}" if notice.host else notice.feed_id
-    if notice.channel_id is None:
+    if notice.kind is NoticeKind.UNSUBSCRIBED:
+        yield "More", "wirewatch subscriptions list"
+        yield "Undo", f"wirewatch subscriptions restore {_subscription(notice)}"
+    elif notice.channel_id is None:
         which = f" {notice.feed_id}" if notice.feed_id is not None else " --failing"
         yield "More", f"wirewatch feeds status{which}"
     else:
@@ -157,6 +165,10 @@ def _facts_of_channel(notice: Notice, channel_id: str) -> Iterator[tuple[str, st
         yield "Again", f"wirewatch deliveries retry --failed {chosen}"
     else:
         yield "More", f"wirewatch deliveries list --channel {channel_id}"
+
+
+def _subscription(notice: Notice) -> str:
+    return clean.line(notice.subscription or "unknown", LONGEST_NAME)
 
 
 def _end(notice: Notice, zone: str) -> str:

@@ -116,7 +116,7 @@ async def _end_suspension(tx: AsyncConnection, channel_id: str, now: datetime) -
 
 
 async def write_notice(tx: AsyncConnection, notice: Notice) -> None:
-    """Write a notice about a channel down."""
+    """Write a notice that is about no feed down."""
     stored = StoredNotice(
         notice.notice_id, notice.kind.value, None, notice.raised_at, notice.encode()
     )

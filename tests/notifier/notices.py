@@ -54,6 +54,12 @@ ABOUT: dict[NoticeKind, dict[str, Any]] = {
         "error": "refused: the mail server answered 550 no such user",
         "failures": 100,
     },
+    NoticeKind.UNSUBSCRIBED: {
+        "feed_id": None,
+        "feed_name": None,
+        "host": None,
+        "subscription": "night",
+    },
 }
 
 

@@ -6,7 +6,8 @@ import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
-from services.store import unsubscribed
+from schemas.notice import Notice, NoticeKind
+from services.store import notices, unsubscribed
 from services.store.database import Database
 from services.store.unsubscribed import Unsubscribed
 from tests.notifier.alerts import NOW
@@ -55,6 +56,16 @@ async def test_the_button_unsubscribes_confirms_and_is_logged(at: Desk, database
         "how": "page",
         "log_level": "info",
     } in logs
+
+
+async def test_the_operator_is_told_once_that_nobody_is_left(at: Desk, database: Database) -> None:
+    await at.post(at.links.unsubscribe("desk", ANN), data={"do": "unsubscribe"})
+    for _ in range(2):
+        await at.post(at.links.unsubscribe("desk"), data={"List-Unsubscribe": "One-Click"})
+    async with database.read() as tx:
+        (stored,) = await notices.recent(tx, 9)
+    notice = Notice.decode(stored.notice)
+    assert (notice.kind, notice.subscription) == (NoticeKind.UNSUBSCRIBED, "desk")
 
 
 async def test_a_page_that_is_loaded_again_asks_for_nothing_again(at: Desk) -> None:

@@ -10,9 +10,12 @@ from datetime import datetime
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from schemas.notice import Notice, NoticeKind
 from services.notifier.actions.form import Fields
 from services.notifier.actions.page import Answer, DoneSeeOther, Shown
 from services.notifier.actions.signed import Grant
+from services.notifier.names import notice_id
+from services.notifier.recording import write_notice
 from services.store import unsubscribed, written
 from services.store.database import Database
 from services.store.unsubscribed import EVERYBODY, How
@@ -65,10 +68,23 @@ async def _leave(database: Database, grant: Grant, how: How, now: datetime) -> N
     subscription_id, address = grant.about
     async with database.write() as tx:
         left = await unsubscribed.leave(tx, subscription_id, address, how, now)
+        if left and address == EVERYBODY:
+            await write_notice(tx, _ended(subscription_id, now))
     if left:
         log.info(
             "unsubscribed", subscription=subscription_id, address=address or "all", how=how.value
         )
+
+
+def _ended(subscription_id: str, now: datetime) -> Notice:
+    """What the operator is told: nobody is left, and that is rarely meant."""
+    return Notice(
+        notice_id=notice_id(NoticeKind.UNSUBSCRIBED, subscription_id, now),
+        kind=NoticeKind.UNSUBSCRIBED,
+        raised_at=now,
+        since=now,
+        subscription=subscription_id,
+    )
 
 
 async def _standing(tx: AsyncConnection, subscription_id: str, address: str) -> _Standing:

@@ -34,6 +34,7 @@ NOTICE_SEVERITY = {
     NoticeKind.CHANNEL_SUSPENDED: Severity.URGENT,
     NoticeKind.CHANNEL_WORKS: Severity.LOW,
     NoticeKind.DELIVERY_FAILED: Severity.HIGH,
+    NoticeKind.UNSUBSCRIBED: Severity.HIGH,
 }
 
 WHERE = {
