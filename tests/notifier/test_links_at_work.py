@@ -100,8 +100,8 @@ async def configured(database: Database, channel: Mapping[str, Any]) -> None:
     """The subscription `ann` to everything, on one channel."""
     async with database.write() as tx:
         generation = await written.begin_change(tx)
-        await written.put(tx, Kind.CHANNELS, {"desk": channel}, "apply", NOW)
-        spec = {"id": "ann", "channel": "desk", "rules": "all"}
+        await written.put(tx, Kind.CHANNELS, {channel["id"]: channel}, "apply", NOW)
+        spec = {"id": "ann", "channel": channel["id"], "rules": "all"}
         await written.put(tx, Kind.SUBSCRIPTIONS, {"ann": spec}, "apply", NOW)
         await written.set_counter(tx, written.GENERATION, generation + 1)
 
@@ -202,7 +202,7 @@ async def test_each_recipient_of_a_mail_unsubscribes_alone(office: Office) -> No
     everybody = ["Ann@desk.example", "bo@desk.example"]
     async with smtp_double() as server:
         mail = {
-            "id": "desk",
+            "id": "mail",  # not the Slack channel's, whose sender may be at work
             "type": "email",
             "host": "localhost",
             "port": server.port,
