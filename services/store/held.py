@@ -50,7 +50,7 @@ class NewHeld:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A held message without its content. Of several that are alike: the first of them."""
+    """A held message without its content."""
 
     held_id: str
     why: Why
@@ -76,16 +76,19 @@ async def hold(tx: AsyncConnection, new: Sequence[NewHeld], now: datetime) -> No
 
 
 async def firsts(tx: AsyncConnection) -> Mapping[str, Sequence[Waiting]]:
-    """By subscription: the first of what waits alike. What silences hold is not among it."""
+    """By subscription: when the first of what waits alike was held, and no id of it.
+
+    What silences hold is not among it.
+    """
     alike = (held.c.subscription_id, held.c.why, held.c.urgent, held.c.flooding)
     rows = await tx.execute(
-        select(*alike, func.min(held.c.held_id), func.min(held.c.held_at))
+        select(*alike, func.min(held.c.held_at))
         .where(held.c.released_at.is_(None), held.c.why != Why.SILENCE.value)
         .group_by(*alike)
     )
     found: dict[str, list[Waiting]] = {}
-    for subscription_id, why, urgent, flooding, held_id, at in rows:
-        first = Waiting(held_id, Why(why), at, bool(urgent), flooding)
+    for subscription_id, why, urgent, flooding, at in rows:
+        first = Waiting("", Why(why), at, bool(urgent), flooding)
         found.setdefault(subscription_id, []).append(first)
     return found
 

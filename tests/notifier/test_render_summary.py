@@ -5,7 +5,13 @@ import json
 import pytest
 
 from schemas.rule import Severity
-from services.notifier.message import MOST_ITEMS, SummaryKind, SummaryMessage, decode
+from services.notifier.message import (
+    MOST_ITEMS,
+    OtherReport,
+    SummaryKind,
+    SummaryMessage,
+    decode,
+)
 from services.notifier.render import render_email, render_slack
 from services.notifier.summaries import Occasion, compose_summary
 from tests.notifier.alerts import NOW, ferry_alert
@@ -106,6 +112,14 @@ def test_the_colour_is_that_of_the_gravest() -> None:
     assert header.startswith("🔴 4 alerts from quiet hours, 22:00 to 07:00")
     low = quiet_night(alert("Dogs travel free", severity=Severity.LOW))
     assert render_slack(low, NOW)["blocks"][0]["text"]["text"].startswith("⚪ 1 alert from")
+
+
+def test_an_alert_in_a_summary_says_who_else_reports_it() -> None:
+    other = OtherReport(source="The Island Post", is_copy=True, seen_at=NOW)
+    message = quiet_night(ferry_alert().model_copy(update={"others": (other,)}))
+    slack = json.dumps(render_slack(message, NOW)["blocks"], ensure_ascii=False)
+    for shown in (slack, printed(message, 100), *render_email(message, NOW)[1:]):
+        assert "The Island Post" in shown
 
 
 def test_a_stored_summary_reads_the_same() -> None:

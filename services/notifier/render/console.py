@@ -81,6 +81,8 @@ def _item(item: AlertMessage) -> Iterator[RenderableType]:
     yield Text(item.title, style=Style(bold=True, link=item.url))
     yield Text(wording.item_origin(item), style=_QUIET)
     yield Text(wording.rules_in_short(item), style=Style(color=_COLOUR[wording.gravest([item])]))
+    if item.others:
+        yield Text(others.in_a_line(item), style=_QUIET)
     if item.excerpts:
         yield Padding(_sentence(item.excerpts[0]), (0, 0, 0, 3))
     if item.url:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from services.notifier.message import AlertMessage, SummaryMessage
-from services.notifier.render import wording
+from services.notifier.render import others, wording
 from services.notifier.render.slack_blocks import (
     SIGN,
     Block,
@@ -66,5 +66,6 @@ def _item(item: AlertMessage) -> str:
         escaped(wording.item_origin(item), 200),
         escaped(wording.rules_in_short(item), 150),
     ]
+    lines += [escaped(others.in_a_line(item), 200)] if item.others else []
     lines += [f"> {with_hits(excerpt.sentence, 350)}" for excerpt in item.excerpts[:1]]
     return "\n".join(lines)

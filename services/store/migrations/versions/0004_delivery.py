@@ -70,7 +70,9 @@ def upgrade() -> None:
         ),
     )
     op.create_index(
-        op.f("ix_held_released_at_subscription_id"), "held", ["released_at", "subscription_id"]
+        "ix_held_waiting",
+        "held",
+        ["released_at", "subscription_id", "why", "urgent", "flooding", "held_at"],
     )
     op.create_index(op.f("ix_held_silence_id"), "held", ["silence_id"])
     op.create_table(
