@@ -84,11 +84,15 @@ class _Connection:
             return False
         if now - self.rested_since < _SURELY_OPEN and not self.refused:
             return True
-        with suppress(*_FAILURES):
+        try:
             await self.client.rset(timeout=_ASKED_FOR)
-            self.refused = False
-            return True
-        return False
+        except _FAILURES:
+            return False
+        except BaseException:
+            self.client.close()  # its answer would be taken for that to the next command
+            raise
+        self.refused = False
+        return True
 
     async def end(self) -> None:
         """Polite, and without consequences: what the server accepted, it keeps either way."""
