@@ -77,10 +77,11 @@ class Refused(Exception):  # noqa: N818  (an answer, no error of ours)
 @dataclass
 class Slack:
     """A workspace. `token` is the one it takes (None: any), `rooms` are its channels by id with
-    their names; a channel that is not among them is refused unless `rooms` is empty."""
+    their names; a channel that is not among them is refused, unless it `invents` them."""
 
     token: str | None = None
     rooms: dict[str, str] = field(default_factory=dict)
+    invents: bool = False
     scopes: Iterable[str] = SCOPES
     clock: Callable[[], float] = time.time
     latency: float = 0.0
@@ -107,7 +108,11 @@ class Slack:
         return [arguments for name, arguments in self.calls if name == method]
 
     async def _caught(self, _: web.Request) -> web.Response:
-        return web.json_response([asdict(message) for message in self.messages])
+        shown = [
+            asdict(message) | {"room": self.rooms.get(message.channel, "")}
+            for message in self.messages
+        ]
+        return web.json_response(shown)
 
     async def _webhook(self, request: web.Request) -> web.StreamResponse:
         payload = await request.json()
@@ -206,7 +211,7 @@ class Slack:
     def _update(self, given: dict[str, Any]) -> dict[str, Any]:
         # Only by its id: a name is refused (docs.slack.dev, chat.update).
         channel = given.get("channel", "")
-        if self.rooms and channel not in self.rooms:
+        if channel not in self.rooms:
             raise Refused("channel_not_found")
         found = self._find(channel, given.get("ts", ""))
         if found is None:
@@ -243,7 +248,7 @@ class Slack:
 
     def _by_id(self, given: dict[str, Any]) -> str:
         channel: str = given.get("channel", "")
-        if self.rooms and channel not in self.rooms:
+        if channel not in self.rooms:
             raise Refused("channel_not_found")
         return channel
 
@@ -252,9 +257,11 @@ class Slack:
         for room, known in self.rooms.items():
             if bare in (room, known):
                 return room
-        if self.rooms:
+        if not self.invents:
             raise Refused("channel_not_found")
-        return bare
+        room = bare if bare.startswith("C") and bare.isupper() else f"C0CAUGHT{len(self.rooms):02}"
+        self.rooms[room] = bare
+        return room
 
     def _root(self, channel: str, ts: str) -> str:
         found = self._find(channel, ts)
@@ -302,7 +309,7 @@ def main() -> None:
     options = parser.parse_args()
     sys.stdout.write(f"Slack's messages: http://{options.host}:{options.port}/\n")
     sys.stdout.flush()
-    web.run_app(Slack().app(), host=options.host, port=options.port, print=None)
+    web.run_app(Slack(invents=True).app(), host=options.host, port=options.port, print=None)
 
 
 if __name__ == "__main__":

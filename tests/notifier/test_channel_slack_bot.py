@@ -303,6 +303,15 @@ async def test_an_update_changes_the_message_and_tells_nobody(
     assert len(slack.slack.called("chat.postMessage")) == 1
 
 
+async def test_a_changed_message_still_says_when_it_was_sent(
+    slack: SlackDouble, channel: SlackBotChannel
+) -> None:
+    first = await told(channel)
+    later = NOW + timedelta(hours=3)
+    await receipt_of(await channel.send(updated("The Courier"), later, Before(thread=first)))
+    assert "sent 4.5 seconds later" in json.dumps(slack.messages[0].payload)
+
+
 @pytest.mark.parametrize("error", ["edit_window_closed", "cant_update_message"])
 async def test_what_cannot_be_changed_gets_one_reply_however_many_updates_follow(
     error: str, slack: SlackDouble, channel: SlackBotChannel

@@ -87,7 +87,7 @@ async def test_what_would_be_in_slack_is_shown() -> None:
         await deliver(open_channel(bot, env, LOCAL))
         await deliver(open_channel(hook, env, LOCAL))
         shown = await caught(port)
-    assert [message["channel"] for message in shown] == ["newsdesk", ""]
+    assert [message["room"] for message in shown] == ["newsdesk", ""]
     assert "Nordholm" in json.dumps(shown[1]["payload"])
 
 

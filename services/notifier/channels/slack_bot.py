@@ -121,9 +121,9 @@ class SlackBotChannel:
     async def _change(self, api: "_Api", message: AlertMessage, original: Place | None) -> Outcome:
         if original is None:
             return Delivered("nothing to change: what it updates was not sent by this bot")
-        # It keeps its identity: a retry of the alert still finds it.
+        # It keeps its identity, by which a retry of the alert finds it, and says when it was sent.
         message = message.model_copy(update={"delivery_id": message.updates or message.delivery_id})
-        payload = render_slack(message, api.now, offers_for(message, self._links))
+        payload = render_slack(message, original.posted_at, offers_for(message, self._links))
         changed = await self._simplified(api, "chat.update", _at(original, payload))
         if not isinstance(changed, Refusal):
             return Delivered(original.receipt)

@@ -2,8 +2,9 @@
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-_RECEIPT = re.compile(r"([A-Z0-9]+):(\d+\.\d+)")
+_RECEIPT = re.compile(r"([A-Z0-9]+):(\d{1,11}\.\d{1,9})")
 _ID = re.compile(r"[CGD][A-Z0-9]{6,20}")
 
 
@@ -13,6 +14,11 @@ class Place:
 
     channel: str
     ts: str
+
+    @property
+    def posted_at(self) -> datetime:
+        """When it was posted, by Slack's clock."""
+        return datetime.fromtimestamp(float(self.ts), UTC)
 
     @property
     def receipt(self) -> str:
