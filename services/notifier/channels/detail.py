@@ -1,15 +1,17 @@
 """What a server said, made fit for an operator's eyes. PURE."""
 
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Collection
 from dataclasses import replace
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from services.notifier import clean
 from services.notifier.outcome import Delivered, Outcome, Reason, TryLater
-from services.runtime.redact import spellings_of
+from services.runtime.redact import SHORTEST_SECRET, spellings_of
 from services.runtime.secrets import MissingSecret
 
 LONGEST_DETAIL = 300
+_BASE64 = (b64encode, urlsafe_b64encode)
 
 
 def detail(text: str, secrets: Collection[str] = ()) -> str:
@@ -18,9 +20,17 @@ def detail(text: str, secrets: Collection[str] = ()) -> str:
     A server may quote what it was sent, and so may an exception.
     """
     shown = clean.piece(text)
-    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+    for secret in sorted(_forms_of(secrets), key=len, reverse=True):
         shown = shown.replace(secret, "[secret]")
     return clean.line(shown, LONGEST_DETAIL)
+
+
+def _forms_of(secrets: Collection[str]) -> frozenset[str]:
+    """Each secret as it is, as addresses spell it, and in base64 (without the padding)."""
+    given = frozenset(filter(None, secrets))
+    long = [secret.encode(errors="replace") for secret in given if len(secret) >= SHORTEST_SECRET]
+    coded = {coder(secret).decode().rstrip("=") for secret in long for coder in _BASE64}
+    return given | spellings_of(given) | coded
 
 
 def parts_of(url: str) -> frozenset[str]:

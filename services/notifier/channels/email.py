@@ -8,7 +8,6 @@ is recorded repeats those mails, under the same Message-ID.
 
 import asyncio
 import ssl
-from base64 import b64encode
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -84,10 +83,8 @@ class EmailChannel:
         return letter_to(recipient, message, self._sender, now, offers)
 
     def _forms_of(self, password: str) -> tuple[str, ...]:
-        """The password in every form in which a server could quote it."""
-        login = f"\0{self._spec.username}\0{password}"
-        encoded = (b64encode(text.encode()).decode() for text in (password, login))
-        return (password, *encoded) if password else ()
+        """The password as a server is told it, and could quote it; `detail` knows spellings."""
+        return (password, f"\0{self._spec.username}\0{password}") if password else ()
 
 
 def _now() -> float:

@@ -113,7 +113,7 @@ class WebhookChannel:
         keys = keys_in(secret)
         if keys is None:
             return _cannot_send(f"{place_of(self._spec.secret)} is no signing secret; {WAY_OUT}")
-        return _Target(url, keys, (*parts_of(url), *_forms_of(secret)))
+        return _Target(url, keys, (*parts_of(url), *_forms_of(secret, keys)))
 
     async def _post(
         self, target: _Target, body: bytes, signed: Mapping[str, str], now: datetime
@@ -205,9 +205,10 @@ def _cannot_send(why: str) -> TryLater:
     return TryLater(Reason.BAD_CREDENTIALS, None, why)
 
 
-def _forms_of(secret: str) -> tuple[str, ...]:
-    keys = secret.split()
-    return (secret, *keys, *(key.removeprefix("whsec_").rstrip("=") for key in keys))
+def _forms_of(secret: str, keys: Sequence[bytes]) -> tuple[str, ...]:
+    written = secret.split()
+    bare = (one.removeprefix("whsec_").rstrip("=") for one in written)
+    return (secret, *written, *bare, *(key.decode(errors="replace") for key in keys))
 
 
 def _proxy_for(url: str) -> str | None:
