@@ -51,14 +51,6 @@ class Queued:
     due_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Who was told: a subscription, and the channel that it was told through."""
-
-    subscription: SubscriptionSpec
-    channel: ChannelSpec
-
-
 def can_update(channel: ChannelSpec) -> bool:
     """Whether a channel can say more without telling everybody again. PURE."""
     if isinstance(channel, SlackSpec):
@@ -67,25 +59,29 @@ def can_update(channel: ChannelSpec) -> bool:
 
 
 def steps_for(
-    rows: Sequence[Sent], reader: Reader | None, told: Sequence[Told], now: datetime
+    rows: Sequence[Sent],
+    wanted: SubscriptionSpec | None,
+    channels: Mapping[str, ChannelSpec],
+    told: Sequence[Told],
+    now: datetime,
 ) -> Iterator[Rewritten | Queued]:
     """What is done about the messages of one subscription about one story. PURE.
 
-    `reader` is None where the subscription or the channel is gone, or is to hear no more of it.
+    `wanted` is the subscription, None where nobody is to hear more; `channels` are those in force.
     """
     alerts = [row for row in rows if row.kind is DeliveryKind.ALERT]
     for row in alerts:
         if row.free:
             yield from _rewritten(row, told)
     original = next((row for row in alerts if row.state not in _NOT_OUT), None)
-    if original is None or original.free or reader is None:
+    channel = channels.get(original.channel_id) if original is not None else None
+    if original is None or original.free or wanted is None or channel is None:
         return
     earlier = [row for row in rows if row.kind is DeliveryKind.UPDATE]
-    if can_update(reader.channel) and reader.subscription.updates != "none":
+    if can_update(channel) and wanted.updates != "none":
         same = [row for row in earlier if row.updates == original.delivery_id]
         yield from _update(original, same, told, None)
-    elif reader.subscription.updates == "follow-up" and not any(not row.free for row in earlier):
-        wanted = reader.subscription
+    elif wanted.updates == "follow-up" and all(row.free for row in earlier):
         due_at = after_quiet(wanted.quiet, wanted.zone, now + FOLLOW_UP_AFTER)
         yield from _update(original, earlier, told, due_at)
 
@@ -134,32 +130,34 @@ class Updating:
 
     async def update(
         self, tx: AsyncConnection, story_id: str, told: Sequence[Told], now: datetime
-    ) -> bool:
-        """Bring what was told of a story up to date; whether anything is to be sent."""
+    ) -> None:
+        """Bring what was told of a story up to date."""
         await _rewrite_held(tx, story_id, told)
         rows = await updates.sent_about(tx, story_id)
         if not rows:
-            return False
-        subscriptions = {s.id: s for s in await self._subscribed.current(tx)}
+            return
+        readers = await self._readers(tx, story_id, now)
         channels = await self._channels_in_force(tx)
-        active, left = await silences.active(tx, now), await unsubscribed.wholly(tx)
         queued: list[Queued] = []
         for subscription_id in dict.fromkeys(row.subscription_id for row in rows):
             own = [row for row in rows if row.subscription_id == subscription_id]
-            subscription, channel = (
-                subscriptions.get(subscription_id),
-                channels.get(own[0].channel_id),
-            )
-            reader = Reader(subscription, channel) if subscription and channel else None
-            if subscription_id in left or story_is_silent(active, story_id, subscription_id, now):
-                reader = None  # whoever wants to hear no more of it
-            for step in steps_for(own, reader, told, now):
+            for step in steps_for(own, readers.get(subscription_id), channels, told, now):
                 if isinstance(step, Rewritten):
                     await updates.rewrite(tx, step.delivery_id, step.message.encode())
                 else:
                     queued.append(step)
         await _enqueue(tx, story_id, queued, now)
-        return bool(queued)
+
+    async def _readers(
+        self, tx: AsyncConnection, story_id: str, now: datetime
+    ) -> Mapping[str, SubscriptionSpec]:
+        """The subscriptions that may hear more of a story: not those who wanted no more of it."""
+        active, left = await silences.active(tx, now), await unsubscribed.wholly(tx)
+        return {
+            s.id: s
+            for s in await self._subscribed.current(tx)
+            if s.id not in left and not story_is_silent(active, story_id, s.id, now)
+        }
 
     async def _channels_in_force(self, tx: AsyncConnection) -> Mapping[str, ChannelSpec]:
         generation = await written.counter(tx, written.GENERATION)

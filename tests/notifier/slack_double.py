@@ -9,7 +9,8 @@ from typing import Any
 
 from aiohttp import web
 
-from deploy.catchers.slack import Answer, Message, Slack
+from deploy.catchers.slack import Slack
+from deploy.catchers.slack_messages import Answer, Message
 
 __all__ = ["CHANNEL", "TOKEN", "WEBHOOK_PATH", "Answer", "Message", "SlackDouble", "slack_double"]
 
