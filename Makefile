@@ -4,7 +4,7 @@ PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
 
-.PHONY: help demo run stack kafka test test-long lint types layers unit bench bench-match bench-extract bench-poll bench-stories lock clean
+.PHONY: help demo run stack kafka test test-long lint types layers unit bench bench-match bench-extract bench-poll bench-deliver bench-stories lock clean
 
 help: ## this list
 	@echo "Wirewatch: make TARGET [ARGS=…]"
@@ -48,6 +48,9 @@ bench-match: .venv/dev ## rule matching beside Lucene Monitor (ARGS="--rules 100
 
 bench-poll: .venv/dev ## polling beside a bare loop of GETs (ARGS="--only-304", --help)
 	@$(BIN)/python -m bench.poll $(ARGS)
+
+bench-deliver: .venv/dev ## alerts from matches to a mail server and Slack: rate and lateness (--help)
+	@$(BIN)/python -m bench.deliver $(ARGS)
 
 bench-stories: .venv/dev ## which reports tell one story: recall, false positives, cost
 	@$(BIN)/python -m bench.stories $(ARGS)
