@@ -4,6 +4,7 @@ from schemas.topics import MATCHES
 from services.bus.part import stage_part, watch_lag
 from services.bus.port import Bus
 from services.notifier.actions.pages import Pages
+from services.notifier.forgetting import Forgetting
 from services.notifier.gathering import Gatherer, report_held
 from services.notifier.judge import Judge
 from services.notifier.silence_ends import SilenceEnds
@@ -35,4 +36,5 @@ def notifier_parts(process: Process, bus: Bus, database: Database) -> dict[str, 
         "notices": Spreader(database, utc_now, wake).run,
         "silences": SilenceEnds(database, metrics, utc_now, wake).run,
         "sender": sending.run,
+        "forgetting": Forgetting(database, utc_now).run,
     }
