@@ -35,9 +35,6 @@ UNSEEN = re.compile(
     "\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 SECRET = "whsec_c2VjcmV0LXNlY3JldC1zZWNyZXQtMDEyMzQ1Njc4OQ=="
-HOSTS = {"gazette.example", "evil.example", "xn--80ak6aa92e.com", "gazette.example.evil.example"}
-"""To which the links of `hostile.LINKS` lead, spelled so that everybody sees it. A text never
-becomes a link, so a host that only texts name must not be linked: see `LINKED_BY_TEXTS`."""
 
 
 class Inbox(Protocol):
