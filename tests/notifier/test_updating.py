@@ -431,3 +431,17 @@ async def test_a_follow_up_lets_people_sleep(quiet_room: Newsroom) -> None:
     async with quiet_room.database.read() as tx:
         due = await deliveries.next_due(tx, "desk")
     assert due == NOW.replace(hour=12, minute=0, second=0)
+
+
+async def test_who_silenced_a_story_hears_no_more_of_it(quiet_room: Newsroom) -> None:
+    room = quiet_room
+    await room.subscribe()
+    await room.reports("gazette")
+    await room.send()
+    (message,) = await room.messages()
+    until = NOW + timedelta(hours=1)
+    silence = Silence("s", SilenceKind.STORY, message.story_id, "ann", "ann", "seen", NOW, until)
+    async with room.database.write() as tx:
+        await silences.add(tx, silence)
+    await room.reports("courier")
+    assert await room.queued() == [("alert", "delivered")]
