@@ -227,8 +227,9 @@ class SubscriptionSpec(Written):
                 "a subscription of kind ops gets notices and no alerts; take its rules out, "
                 "or write a second subscription for them"
             )
+        # What is stored has its defaults written out.
         for key in _FOR_ALERTS_ONLY:
-            if key in self.model_fields_set:
+            if getattr(self, key) != type(self).model_fields[key].default:
                 raise ValueError(f"{key} is for alerts; a subscription of kind ops has none")
 
     def selects(self, rule_id: str, tags: tuple[str, ...], severity: Severity) -> bool:
