@@ -14,8 +14,9 @@ import structlog
 
 from schemas.message import MalformedMessageError
 from services.notifier.channels.port import CLOSING_TIMEOUT, Before, Channel
-from services.notifier.message import AnyMessage, decode
+from services.notifier.message import AnyMessage, decode, plainly
 from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLater, Unwanted
+from services.notifier.render import CannotRenderError
 from services.notifier.steps import SendingPolicy, Step, next_step
 from services.runtime.clock import Clock
 from services.store import unsubscribed
@@ -83,11 +84,23 @@ class Attempting:
         before = Before(row.uncertain, row.thread, row.progress, row.left_out)
         return message, await self._try(message, before)
 
+    async def _send(self, message: AnyMessage, before: Before) -> Outcome:
+        """Send the message, or where it cannot be shown what is left of it without its frills."""
+        try:
+            return await self.opened.channel.send(message, self.clock(), before)
+        except CannotRenderError as error:
+            facts = {"channel": self.opened.channel_id, "delivery": message.delivery_id}
+            log.error("a message cannot be shown; it is tried plainly", kind=str(error), **facts)
+        try:
+            return await self.opened.channel.send(plainly(message), self.clock(), before)
+        except CannotRenderError as error:
+            return GaveUp(Reason.INVALID_MESSAGE, f"the message cannot be shown: {error}")
+
     async def _try(self, message: AnyMessage, before: Before) -> Outcome:
         longest = self.longest.total_seconds()
         try:
             async with asyncio.timeout(longest):
-                return await self.opened.channel.send(message, self.clock(), before)
+                return await self._send(message, before)
         except TimeoutError:
             return TryLater(Reason.TIMED_OUT, None, f"no end within {longest:g} s", uncertain=True)
         except Exception as error:

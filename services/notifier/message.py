@@ -153,6 +153,20 @@ def decode(stored: bytes) -> AnyMessage:
             assert_never(kind)
 
 
+def plainly(message: AnyMessage) -> AnyMessage:
+    """The same message with nothing but what it cannot do without."""
+    match message:
+        case AlertMessage():
+            return message.model_copy(update={"excerpts": (), "others": ()})
+        case SummaryMessage(items=items):
+            plain = tuple(item.model_copy(update={"excerpts": (), "others": ()}) for item in items)
+            return message.model_copy(update={"items": plain})
+        case NoticeMessage():
+            return message.model_copy(update={"facts": ()})
+        case _:
+            assert_never(message)
+
+
 @dataclass(frozen=True, slots=True)
 class DeliveryIds:
     """The identity of a delivery: its id, made from story, subscription and sequence."""
