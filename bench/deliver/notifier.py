@@ -1,7 +1,8 @@
 """A notifier as production puts it together, in a process of its own.
 
-Reads a Task as JSON from standard input, says `ready`, and runs until standard input ends; then
-prints the processor time it took. One that does not judge only sends, as those do that stand by.
+Reads a Task as JSON from standard input, says `ready`, puts every further line on `matches` as the
+matcher of its process would, and runs until standard input ends; then prints the processor time
+it took. One that does not judge only sends, as those do that stand by.
 """
 
 import asyncio
@@ -14,6 +15,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
+from schemas.topics import MATCHES
+from services.bus.port import Outgoing
 from services.bus.sqlite import open_bus
 from services.notifier.assembly import notifier_parts
 from services.runtime.health import Health
@@ -56,7 +59,9 @@ async def main(task: Task) -> None:
         sys.stdout.write("ready\n")
         sys.stdout.flush()
         before = time.process_time()
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
+        loop = asyncio.get_running_loop()
+        while line := await loop.run_in_executor(None, sys.stdin.readline):
+            await bus.send(Outgoing(MATCHES, "bench", line.encode()))
         sys.stdout.write(f"{time.process_time() - before}\n")
         stop.set()
         await running
