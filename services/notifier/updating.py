@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pydantic import TypeAdapter
+import structlog
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.folder import ChannelSpec, SlackSpec, SubscriptionSpec, WebhookSpec
@@ -25,7 +26,9 @@ from services.store import deliveries, judgements, silences, unsubscribed, updat
 from services.store.deliveries import DeliveryKind, DeliveryState, NewDelivery
 from services.store.stories import Told
 from services.store.updates import Sent
-from services.store.written import Kind
+from services.store.written import Kind, StoredItem
+
+log = structlog.get_logger()
 
 FOLLOW_UP_AFTER = timedelta(minutes=5)
 """So long a follow-up gathers further reports: most copies come within minutes."""
@@ -163,9 +166,19 @@ class Updating:
         generation = await written.counter(tx, written.GENERATION)
         if generation != self._channels[0]:
             stored = await written.items(tx, Kind.CHANNELS)
-            specs = {i: _CHANNEL.validate_python(dict(item.spec)) for i, item in stored.items()}
-            self._channels = (generation, specs)
+            self._channels = (generation, _readable(stored))
         return self._channels[1]
+
+
+def _readable(stored: Mapping[str, StoredItem]) -> Mapping[str, ChannelSpec]:
+    """The channels that this version knows: for want of an update no alert is held up."""
+    specs: dict[str, ChannelSpec] = {}
+    for channel_id, item in stored.items():
+        try:
+            specs[channel_id] = _CHANNEL.validate_python(dict(item.spec))
+        except ValidationError:
+            log.error("a stored channel cannot be read: it gets no updates", channel=channel_id)
+    return specs
 
 
 async def _rewrite_held(tx: AsyncConnection, story_id: str, told: Sequence[Told]) -> None:

@@ -7,6 +7,7 @@ import pytest
 from schemas.message import MalformedMessageError
 from schemas.rule import Severity
 from services.bus.port import Record
+from services.runtime.dependency import DependencyUnavailableError
 from services.runtime.wakeup import Wakeup
 from services.store import judgements
 from services.store.database import (
@@ -282,3 +283,16 @@ async def test_a_revision_of_a_late_report_that_is_not_late_alerts(database: Dat
     await judge.handle(record(1, met("iran"), revision="r-2"))
     await judge.handle(record(2, met("iran"), revision="r-3", late=True))
     assert await decided(database) == Decided(2, 3, ["iran"], {("ann", 1): ("iran",)})
+
+
+async def test_a_stored_subscription_that_cannot_be_read_is_no_records_fault(
+    database: Database,
+) -> None:
+    judge = new_judge(database)
+    await subscribe(database, ann={"of a later version": 1})
+    with pytest.raises(DependencyUnavailableError, match="subscription ann cannot be read"):
+        await judge.handle(record(0, met("iran")))
+    assert await decided(database) == NOTHING
+    await subscribe(database, ann="all")
+    await judge.handle(record(0, met("iran")))
+    assert (await decided(database)).told == {("ann", 1): ("iran",)}

@@ -445,3 +445,13 @@ async def test_who_silenced_a_story_hears_no_more_of_it(quiet_room: Newsroom) ->
         await silences.add(tx, silence)
     await room.reports("courier")
     assert await room.queued() == [("alert", "delivered")]
+
+
+async def test_a_stored_channel_that_cannot_be_read_keeps_no_alert_back(
+    quiet_room: Newsroom,
+) -> None:
+    room = quiet_room
+    await room.subscribe({"type": "pigeon"})
+    await room.reports("gazette")
+    await room.reports("courier", met("oil"))
+    assert await room.queued() == [("alert", "pending"), ("alert", "pending")]
