@@ -325,6 +325,20 @@ async def test_what_cannot_be_changed_gets_one_reply_however_many_updates_follow
     assert "The Courier (copy) and The Herald (copy)" in reply.payload["text"]
 
 
+async def test_a_reply_that_cannot_be_changed_now_is_changed_later(
+    slack: SlackDouble, channel: SlackBotChannel
+) -> None:
+    first = await told(channel)
+    slack.refuse("chat.update", "edit_window_closed")
+    await receipt_of(await channel.send(updated("The Courier"), NOW, Before(thread=first)))
+    slack.refuse("chat.update", "edit_window_closed")
+    slack.refuse("chat.update", "ratelimited", 429)
+    more = updated("The Courier", "The Herald")
+    outcome = await channel.send(more, NOW, Before(thread=first))
+    assert isinstance(outcome, TryLater)
+    assert outcome.reason is Reason.RATE_LIMITED
+
+
 async def test_without_the_scope_to_look_a_reply_is_made_all_the_same(
     slack: SlackDouble, channel: SlackBotChannel
 ) -> None:
@@ -425,7 +439,9 @@ async def test_while_it_cannot_look_it_does_not_send_again(
     assert slack.messages == []
 
 
-@pytest.mark.parametrize("error", ["missing_scope", "not_in_channel", "channel_not_found"])
+@pytest.mark.parametrize(
+    "error", ["missing_scope", "not_in_channel", "channel_not_found", "invalid_arguments"]
+)
 async def test_an_app_that_may_not_look_sends_rather_twice_than_never(
     error: str, slack: SlackDouble, channel: SlackBotChannel
 ) -> None:

@@ -1,5 +1,6 @@
 """The webhook channel against a receiver that verifies with an independent library."""
 
+import asyncio
 import json
 from base64 import b64decode
 from collections.abc import AsyncIterator, Callable
@@ -297,7 +298,18 @@ async def test_a_secret_of_another_form_holds_the_channel_and_says_the_way_out(
     assert receiver.posted == []
 
 
-@pytest.mark.parametrize("url", ["", "hook", "ftp://x/", "https://u:p@hook.example", "http://[x"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "hook",
+        "ftp://x/",
+        "https://u:p@hook.example",
+        "http://[x",
+        "https://hook.example:99999/",
+        "https://hook.example:t0k3n/",
+    ],
+)
 async def test_an_address_that_is_none_holds_the_channel(url: str) -> None:
     async for channel in opened(url):
         outcome = await outcome_of(channel)
@@ -361,3 +373,35 @@ def summary() -> SummaryMessage:
         raised_at=NOW,
         zone="Europe/Oslo",
     )
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 10", "Transfer-Encoding: chunked"])
+async def test_a_yes_is_a_yes_whatever_becomes_of_its_body(length: str) -> None:
+    """Else the receiver would be told the same again and again."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(f"HTTP/1.1 200 OK\r\n{length}\r\n\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async for channel in opened(f"http://127.0.0.1:{port}{PATH}"):
+            assert await outcome_of(channel) == Delivered("200")
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        "Mon, 01 Jan 99999999999999999999999 00:00:00 GMT",
+        "Mon, 01 Jan 2030 00:00:00 +99999999999999",
+    ],
+)
+async def test_a_pause_that_is_no_time_is_none(
+    after: str, receiver: HttpDouble, channel: WebhookChannel
+) -> None:
+    receiver.answer(429, "slow down", Retry_After=after)
+    outcome = await outcome_of(channel)
+    assert isinstance(outcome, TryLater)
+    assert (outcome.reason, outcome.after) == (Reason.RATE_LIMITED, None)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from services.notifier import clean
 from services.notifier.channels import mime
-from services.notifier.channels.mail import Letter, letter_to
+from services.notifier.channels.mail import Letter, in_ascii, letter_to
 from services.notifier.composing import compose
 from services.notifier.message import AlertMessage, AnyMessage
 from services.notifier.render import render_email
@@ -182,3 +182,27 @@ def test_any_text_arrives_as_it_was(text: str) -> None:
     mail = email.message_from_bytes(mime.mail([], text, text, "=_b"), policy=email.policy.SMTP)
     for part in mail.iter_parts():
         assert part.get_content().removesuffix("\r\n") == text
+
+
+def test_an_installation_with_letters_beyond_ascii_in_its_address_breaks_no_header() -> None:
+    offers = Offers(unsubscribe="https://wächter.example/ä/unsubscribe/t0k3n")
+    sent = letter(ferry_alert(), offers=offers)
+    head = sent.content.partition(b"\r\n\r\n")[0]
+    assert head.isascii()
+    assert (
+        read(sent)["List-Unsubscribe"]
+        == "<https://xn--wchter-bua.example/%C3%A4/unsubscribe/t0k3n>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "ascii_"),
+    [
+        ("ann@faß.example", "ann@xn--fa-hia.example"),  # and not fass.example, which is another's
+        ("ann@München.example", "ann@xn--mnchen-3ya.example"),
+        ("Ann@Desk.example", "Ann@Desk.example"),
+        ("jörg@desk.example", "jörg@desk.example"),
+    ],
+)
+def test_a_mail_goes_to_the_domain_that_was_written(address: str, ascii_: str) -> None:
+    assert in_ascii(address) == ascii_

@@ -7,6 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from schemas.notice import Notice, NoticeKind
+from services.notifier.actions.form import fields_of
 from services.store import notices, unsubscribed
 from services.store.database import Database
 from services.store.unsubscribed import Unsubscribed
@@ -137,3 +138,15 @@ async def test_one_leaves_a_subscription_also_where_all_of_it_is_left_or_gone(
         ("desk", ANN.lower()),
         ("former", ANN.lower()),
     ]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"--b\r\nContent-Disposition: form-data; name*)*\r\n\r\nv\r\n--b--\r\n",
+        b"--b\r\nContent-Disposition: ], %;\xe9-t(\t:t*)*\r\n\r\nv\r\n--b--\r\n",
+        b"--b\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" * 150,
+    ],
+)
+def test_a_body_that_nobody_can_read_has_no_fields(body: bytes) -> None:
+    assert fields_of("multipart/form-data; boundary=b", body) in ({}, {"": "v"})

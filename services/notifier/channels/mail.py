@@ -14,6 +14,7 @@ from typing import assert_never
 
 from schemas.rule import Severity
 from services.notifier.channels import mime
+from services.notifier.links import host_of, safe_link
 from services.notifier.message import AlertMessage, AnyMessage, NoticeMessage, SummaryMessage
 from services.notifier.render import render_email
 from services.notifier.render.offers import Offers
@@ -51,10 +52,9 @@ def letter_to(
 def in_ascii(address: str) -> str:
     """`address` with its domain in ASCII (Punycode), as SMTP wants it."""
     local, _, domain = address.rpartition("@")
-    try:
-        return f"{local}@{domain.encode('idna').decode()}"
-    except UnicodeError:
-        return address
+    # Not Python's own codec: it follows IDNA of 2003, in which faß.example is fass.example.
+    host = None if domain.isascii() else host_of(f"https://{domain}")
+    return f"{local}@{host or domain}"
 
 
 def _identity(message: AnyMessage, recipient: str, domain: str) -> Iterator[str]:
@@ -75,7 +75,7 @@ def _for_machines(message: AnyMessage, offers: Offers) -> Iterator[str]:
     yield "X-Auto-Response-Suppress: All"
     if _is_urgent(message):
         yield "Importance: high"
-    url = offers.unsubscribe
+    url = safe_link(offers.unsubscribe)  # in ASCII, as a header has to be
     if url is None or len(url) > mime.LONGEST_LINE - 30:
         return
     yield mime.field("List-Unsubscribe", f"<{url}>")

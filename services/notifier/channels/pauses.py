@@ -16,6 +16,6 @@ def retry_after(value: str | None, now: datetime) -> timedelta | None:
             pause = timedelta(seconds=min(int(value), 86_400))
         else:
             pause = parsedate_to_datetime(value) - now
-    except (ValueError, TypeError):  # no date, or one without a zone
+    except (ValueError, TypeError, OverflowError):  # no date, or one without a zone
         return None
     return max(timedelta(0), min(pause, LONGEST_PAUSE))

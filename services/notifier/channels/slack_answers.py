@@ -68,6 +68,11 @@ class Refusal:
         """Whether the app may not do this; it may be allowed something else."""
         return suspends(self.outcome)
 
+    @property
+    def is_lasting(self) -> bool:
+        """Whether asking again gets the same answer."""
+        return self.is_forbidden or isinstance(self.outcome, GaveUp)
+
 
 def refusal_of(
     status: int, data: Any, headers: Mapping[str, str], secrets: Collection[str], now: datetime

@@ -113,7 +113,7 @@ class SlackBotChannel:
         found = await self._search(api, thread, since, identity)
         if isinstance(found, Refusal) and found.has_no_thread:
             found = await self._search(api, None, since, identity)
-        if isinstance(found, Refusal) and found.is_forbidden:
+        if isinstance(found, Refusal) and found.is_lasting:
             log.warning("cannot look whether it has arrived", channel=self._spec.id)
             return None  # rather twice than never
         return found
@@ -136,7 +136,9 @@ class SlackBotChannel:
         payload = render_slack_reply(message)
         earlier = await self._search(api, original, _since(message), _identity(payload))
         if isinstance(earlier, Place):
-            await api.call("chat.update", _at(earlier, payload))
+            changed = await api.call("chat.update", _at(earlier, payload))
+            if isinstance(changed, Refusal) and not changed.is_final_for_the_message:
+                return changed.outcome
             return Delivered(earlier.receipt)
         if isinstance(earlier, Refusal) and not earlier.is_forbidden:
             return _gone() if earlier.has_no_thread else earlier.outcome

@@ -108,6 +108,7 @@ class WebhookChannel:
             return lacks(secret)
         try:
             check_http_url(url)
+            _ = URL(url)  # which minds a port that is none
         except ValueError as error:
             return _cannot_send(f"{place}: {error}")
         keys = keys_in(secret)
@@ -146,6 +147,9 @@ class WebhookChannel:
         async with session.post(
             URL(target.url), data=body, headers=headers, proxy=proxy, allow_redirects=False
         ) as response:
+            if 200 <= response.status < 300:
+                # Whatever follows: a body that is cut off or never comes makes a yes no maybe.
+                return Delivered(str(response.status))
             said = await response.content.read(LONGEST_ANSWER)
             after = response.headers.get("Retry-After")
             told = f"the receiver answered {response.status} {said.decode(errors='replace')}"
