@@ -15,7 +15,7 @@ from services.store.stories import ReportKind, Told
 def with_others(message: AlertMessage, told: Sequence[Told]) -> AlertMessage:
     """The message with everybody else who reports what it tells of, as far as `told` knows."""
     own = next((t for t in told if t.article_id == message.article_id), None)
-    others = list(_others(told, own))
+    others = list(_others(told, own.outlet if own is not None else _outlet_of(message)))
     return message.model_copy(
         update={
             "others": tuple(others[:MOST_OTHERS]),
@@ -34,8 +34,14 @@ def _count(message: AlertMessage) -> int:
     return len(message.others) + message.others_left_out
 
 
-def _others(told: Sequence[Told], own: Told | None) -> Iterator[OtherReport]:
-    named = {own.outlet} if own is not None else set()
+def _outlet_of(message: AlertMessage) -> str:
+    """Whose report it is, where that is not among the told: forgotten, or stored before messages
+    named their article."""
+    return (message.host or "").removeprefix("www.")
+
+
+def _others(told: Sequence[Told], own: str) -> Iterator[OtherReport]:
+    named = {own}
     for one in told:
         if one.outlet not in named:
             named.add(one.outlet)

@@ -80,3 +80,9 @@ def test_only_another_outlet_is_worth_saying(more: int, says: bool) -> None:
     old = alert(FIRST, report("courier"))
     new = alert(FIRST, report("courier"), *[report("herald")] * more)
     assert says_more(new, old) is says
+
+
+def test_an_alert_of_before_messages_named_their_article_is_not_its_own_other() -> None:
+    old = ferry_alert().model_copy(update={"article_id": None, "host": "www.gazette.example"})
+    message = with_others(old, (FIRST, report("courier")))
+    assert [other.source for other in message.others] == ["Courier"]
