@@ -117,6 +117,8 @@ class Gatherer:
         if all(first.held_at > before for first in firsts):
             return
         async with self._database.write() as tx:
+            if await self._subscribed.to_alerts(tx, subscription_id) is not None:
+                return  # it came back meanwhile
             waiting = await held.waiting(tx, subscription_id)
             old = [row.held_id for row in waiting if row.held_at <= before]
             await held.release(tx, old, None, now)

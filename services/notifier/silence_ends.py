@@ -93,7 +93,7 @@ class SilenceEnds:
             subscription = await self._subscribed.to_alerts(tx, of.subscription_id)
             if subscription is not None:
                 return await _freeze(tx, of, subscription, now)
-            old = await silenced.taken(tx, of, now - NOBODYS_KEPT)
+            old = await _too_old(tx, of, now - NOBODYS_KEPT)
             await held.release(tx, old, None, now)
         if old:
             self._metrics.held_given_up.inc(len(old))
@@ -132,6 +132,14 @@ def _what(silence: Silence | None, alerts: Sequence[AlertMessage]) -> str:
             return f"the source {clean.line(silence.target, _LONGEST_WHAT)}"
         case SilenceKind.STORY:
             return f"“{clean.line(alerts[0].title, _LONGEST_WHAT)}”" if alerts else "a story"
+
+
+async def _too_old(tx: AsyncConnection, of: Ended, before: datetime) -> Sequence[str]:
+    """What has waited since before then for its subscription; until its end it waited for that."""
+    silence = (await silences.by_id(tx, [of.silence_id])).get(of.silence_id)
+    if silence is not None and silence.ends_at > before:
+        return []
+    return await silenced.taken(tx, of, before)
 
 
 async def _freeze(

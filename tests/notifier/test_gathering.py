@@ -1,9 +1,12 @@
 """What is held is told when its time has come: once, whole, whatever crashes or changes."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 from structlog.testing import capture_logs
 
 from schemas.rule import Severity
@@ -206,6 +209,29 @@ async def test_what_nobody_is_left_to_be_told_is_given_up_loudly(desk: Gathering
     assert [line["alerts"] for line in logs if "given up" in line["event"]] == [1]
     assert await desk.held() == {}
     assert desk.metrics.registry.get_sample_value("wirewatch_held_alerts_given_up_total") == 1
+
+
+async def test_what_waited_long_is_told_to_a_subscription_that_came_back_just_now(
+    desk: GatheringDesk,
+) -> None:
+    await desk.subscribe(me=DIGEST)
+    await desk.alert("one", met("iran"))
+    await desk.subscribe()
+    desk.at("2026-12-05 14:21")
+
+    class ComesBack(FailingDatabase):
+        """The subscription comes back between the look and what follows from it."""
+
+        @asynccontextmanager
+        async def write(self) -> AsyncIterator[AsyncConnection]:
+            await desk.subscribe(me=DIGEST)
+            async with super().write() as tx:
+                yield tx
+
+    gatherer = desk.gatherer(ComesBack(desk.database, CrashedError(), 10_000, committed=False))
+    await gatherer.gather()
+    assert await desk.held() == {"digest": 1}
+    assert await desk.gather() == ["Daily digest, Saturday 5 December: 1 alert"]
 
 
 async def test_what_cannot_be_read_keeps_nothing_else_back(desk: GatheringDesk) -> None:

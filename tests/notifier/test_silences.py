@@ -191,8 +191,21 @@ async def test_what_was_held_waits_a_week_for_a_subscription_that_is_gone(
         await written.set_counter(tx, written.GENERATION, 2)
     assert await at_the_end(database) == 0
     assert await waiting(database) == 1
-    assert await at_the_end(database, NOW + timedelta(days=7)) == 0
+    assert await at_the_end(database, END + timedelta(days=7)) == 0
     assert await waiting(database) == 0
+
+
+async def test_what_a_long_silence_held_waits_a_week_from_its_end(database: Database) -> None:
+    await subscribe(database, ann="all")
+    end = NOW + timedelta(days=30)
+    await begin(database, replace(IRAN, ends_at=end))
+    await new_judge(database).handle(record(0, met("iran")))
+    async with database.write() as tx:
+        await written.remove(tx, Kind.SUBSCRIPTIONS, ["ann"])
+        await written.set_counter(tx, written.GENERATION, 2)
+    assert await at_the_end(database, end) == 0
+    await subscribe(database, ann="all")
+    assert await at_the_end(database, end + timedelta(days=1)) == 1
 
 
 async def test_what_is_held_by_a_silence_that_is_unknown_is_told(database: Database) -> None:
