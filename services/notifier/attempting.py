@@ -6,7 +6,7 @@ its record to `recording`, and when to try to the sender.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
@@ -69,7 +69,9 @@ class Attempting:
         """Make one; raises nothing but a cancellation."""
         message, outcome = await self._outcome(row)
         now = self.clock()
-        step = next_step(outcome, row, self.policy, now, self.jitter())
+        # While its channel is suspended a row does not age.
+        aged = replace(row, due_at=now) if trial else row
+        step = next_step(outcome, aged, self.policy, now, self.jitter())
         return Ended(row, message, step, now, trial, _progress_of(outcome))
 
     async def _outcome(self, row: Leased) -> tuple[AnyMessage | None, Outcome]:

@@ -45,8 +45,8 @@ async def record(tx: AsyncConnection, channel_id: str, ended: Sequence[Ended]) -
     works_again = False
     for end in ended:
         suspended_for = await _record_other(tx, channel_id, end) or suspended_for
-        if end.trial and _shows_that_it_works(end):
-            works_again = await _end_suspension(tx, channel_id, end.at)
+        if end.trial:
+            works_again = await _conclude_trial(tx, channel_id, end)
     return Recorded(suspended_for, works_again)
 
 
@@ -66,7 +66,8 @@ async def _record_other(tx: AsyncConnection, channel_id: str, end: Ended) -> str
             return detail if await _suspend(tx, channel_id, detail, end.at) else None
         case Over(reason, detail):
             if await deliveries.record_failed(tx, row, reason.value, detail, end.at):
-                await failures.note(tx, channel_id, reason.value, detail, end.at)
+                said = deliveries.text_of(detail)
+                await failures.note(tx, channel_id, reason.value, said, end.at)
             return None
         case Dropped(detail):
             await deliveries.record_dropped(tx, row, detail, end.at)
@@ -75,11 +76,20 @@ async def _record_other(tx: AsyncConnection, channel_id: str, end: Ended) -> str
             assert_never(step)
 
 
-def _shows_that_it_works(end: Ended) -> bool:
-    # A message that is refused for its own sake was read by somebody who let us in.
-    return isinstance(end.step, Done) or (
-        isinstance(end.step, Over) and end.step.reason is not Reason.EXPIRED
-    )
+async def _conclude_trial(tx: AsyncConnection, channel_id: str, end: Ended) -> bool:
+    """Whether the trial ends the suspension."""
+    match end.step:
+        case Done() | Over(reason=Reason.REFUSED):
+            # A message that is refused for its own sake was read by somebody who let us in.
+            return await _end_suspension(tx, channel_id, end.at)
+        case Over() | Dropped():
+            # Perhaps nobody was asked: the message was unwanted, or could not be put in words.
+            await suspensions.take_trial(tx, channel_id, end.at, end.at, at_once=True)
+            return False
+        case Again() | Held():
+            return False
+        case _:
+            assert_never(end.step)
 
 
 async def _suspend(tx: AsyncConnection, channel_id: str, detail: str, now: datetime) -> bool:
@@ -93,7 +103,7 @@ async def _suspend(tx: AsyncConnection, channel_id: str, detail: str, now: datet
             raised_at=now,
             since=now,
             channel_id=channel_id,
-            error=detail,
+            error=new.detail,
         )
         await write_notice(tx, told)
     return begun
@@ -103,6 +113,7 @@ async def _end_suspension(tx: AsyncConnection, channel_id: str, now: datetime) -
     ended = await suspensions.end(tx, channel_id)
     if ended is None:
         return False
+    await deliveries.count_age_from(tx, channel_id, now)
     told = Notice(
         notice_id=notice_id(NoticeKind.CHANNEL_WORKS, channel_id, ended.since),
         kind=NoticeKind.CHANNEL_WORKS,

@@ -10,4 +10,5 @@ def delay(attempt: int, first: timedelta, longest: timedelta, random: float) -> 
     retries evenly over the whole interval (Brooker, "Exponential Backoff And Jitter").
     """
     doublings = min(max(attempt - 1, 0), 40)
-    return min(longest, first * (1 << doublings)) * random
+    # Compared by division: the product may be longer than any timedelta.
+    return (longest if first >= longest / (1 << doublings) else first * (1 << doublings)) * random

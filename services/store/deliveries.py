@@ -363,6 +363,22 @@ async def give_back(tx: AsyncConnection, owner: str, delivery_ids: Collection[st
         )
 
 
+async def count_age_from(tx: AsyncConnection, channel_id: str, now: datetime) -> None:
+    """What waits in a channel is given up by its age from now on: it was not at fault so far."""
+    waits = (
+        select(deliveries.c.delivery_id)
+        .where(_PENDING, deliveries.c.channel_id == channel_id, deliveries.c.due_at < now)
+        # What somebody is recording right now is not waited for: it is not what has waited.
+        .with_for_update(skip_locked=True)
+        .cte("waits")
+    )
+    await tx.execute(
+        update(deliveries)
+        .where(deliveries.c.delivery_id.in_(select(waits.c.delivery_id)))
+        .values(due_at=now)
+    )
+
+
 async def retry_now(tx: AsyncConnection, delivery_id: str, now: datetime) -> bool:
     """Put a delivery that was given up back into the queue; whether there was one."""
     changed = await tx.execute(

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.deliveries import DeliveryState, text_of
@@ -137,6 +137,8 @@ async def discard(tx: AsyncConnection, delivery_id: str, why: str, now: datetime
             state=DeliveryState.DISCARDED.value,
             finished_at=now,
             detail=text_of(why),
+            # The attempt that is under way may arrive; whoever sends it again is careful.
+            uncertain=or_(deliveries.c.uncertain, deliveries.c.leased_by.is_not(None)),
             leased_by=None,
             leased_until=None,
         )

@@ -15,7 +15,7 @@ from services.notifier.message import AnyMessage
 from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLater
 from services.notifier.sender import OpenedChannel, Sender
 from services.runtime.metrics import Metrics
-from services.store import deliveries, notices, suspensions
+from services.store import deliveries, delivery_lists, notices, suspensions
 from services.store.database import Database, open_database, sqlite_url
 from services.store.deliveries import NewDelivery
 from tests.notifier.alerts import ferry_alert
@@ -182,3 +182,25 @@ async def test_messages_of_one_story_go_out_in_their_order(tmp_path: Path) -> No
         for _ in range(6):
             await desk.send_due(sender)
         assert desk.channel.sent == ["8", "7", "6", "5", "4"]
+
+
+async def test_what_was_discarded_in_flight_and_wanted_after_all_is_sent_with_care(
+    tmp_path: Path,
+) -> None:
+    async with open_database(sqlite_url(tmp_path / "regret.sqlite")) as database:
+        desk = SendingDesk(database)
+        await desk.queue("a")
+        hanging = desk.channel.hangs = asyncio.Event()
+        desk.channel.answers.append(TryLater(Reason.TIMED_OUT, None, "no answer"))
+        sending = asyncio.create_task(desk.send_due(desk.sender()))
+        await desk.channel.begun.wait()
+        async with database.write() as tx:
+            assert await delivery_lists.discard(tx, "a", "discarded by Ann: old", desk.clock())
+        hanging.set()
+        await sending
+        assert await desk.states() == {"a": "discarded"}
+        async with database.write() as tx:
+            await delivery_lists.retry(tx, ["a"], desk.clock())
+        await desk.send_due(desk.sender())
+        assert [before.uncertain for before in desk.channel.before] == [False, True]
+        assert await desk.states() == {"a": "delivered"}

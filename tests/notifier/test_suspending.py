@@ -4,15 +4,18 @@ import asyncio
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from schemas.notice import Notice, NoticeKind
 from services.notifier.outcome import Delivered, GaveUp, Reason, TryLater
 from services.notifier.recording import TRIAL_EVERY
 from services.notifier.spreading import FAILURES_ARE_COUNTED_FOR, Spreader
 from services.runtime.wakeup import Wakeup
-from services.store import deliveries, failures, notices, written
+from services.store import deliveries, failures, notices, unsubscribed, written
 from services.store.database import Database
+from services.store.delivery_tables import deliveries as delivery_rows
 from services.store.failures import OVER_AFTER
+from services.store.unsubscribed import EVERYBODY, How
 from services.store.written import Kind
 from tests.notifier.alerts import NOW
 from tests.notifier.sending import SendingDesk
@@ -170,3 +173,71 @@ async def test_a_failure_that_was_another_owners_is_not_counted(desk: SendingDes
         assert await failures.untold(tx, desk.clock()) == []
         (row,) = await deliveries.listed(tx, None, 9)
     assert row.attempts == 1, "what the one who lost the row says changes nothing"
+
+
+async def test_what_has_waited_a_week_for_its_channel_is_not_too_old_when_it_works(
+    desk: SendingDesk,
+) -> None:
+    await desk.queue("a", "b")
+    busy = TryLater(Reason.RATE_LIMITED, timedelta(seconds=1), "slower")
+    desk.channel.answers.extend([REVOKED, Delivered("ok"), busy])
+    sender = desk.sender()
+    await desk.send_due(sender)
+    desk.clock.pass_by(days=7)
+    await desk.send_due(sender)
+    assert sorted((await desk.states()).values()) == ["delivered", "pending"]
+    desk.clock.pass_by(minutes=15)
+    await desk.send_due(sender)
+    assert await desk.states() == {"a": "delivered", "b": "delivered"}
+
+
+async def test_an_outage_during_a_trial_gives_up_nothing_however_old(desk: SendingDesk) -> None:
+    await desk.queue("a")
+    desk.channel.answers.extend([REVOKED, UNREACHABLE])
+    sender = desk.sender()
+    await desk.send_due(sender)
+    desk.clock.pass_by(days=7)
+    await desk.send_due(sender)
+    assert await desk.states() == {"a": "pending"}
+
+
+async def test_a_message_that_cannot_be_read_proves_nothing_and_delays_no_trial(
+    desk: SendingDesk,
+) -> None:
+    await desk.queue("a")
+    desk.channel.answers.extend([REVOKED, REVOKED])
+    sender = desk.sender()
+    await desk.send_due(sender)
+    async with desk.database.write() as tx:
+        await tx.execute(update(delivery_rows).values(message=b"of another version"))
+    desk.clock.pass_by(minutes=6)
+    await desk.queue("b")
+    await desk.send_due(sender)
+    assert await desk.send_due(sender) == ["b"]
+    assert await kinds(desk) == [SUSPENDED]
+    assert await desk.states() == {"a": "failed", "b": "pending"}
+
+
+async def test_what_nobody_wants_any_more_delays_no_trial(desk: SendingDesk) -> None:
+    await desk.queue("a", "b", "c")
+    desk.channel.answers.append(REVOKED)
+    sender = desk.sender()
+    await desk.send_due(sender)
+    async with desk.database.write() as tx:
+        await unsubscribed.leave(tx, "all", EVERYBODY, How.PAGE, desk.clock())
+        mine = delivery_rows.c.delivery_id == "c"
+        await tx.execute(update(delivery_rows).where(mine).values(subscription_id="another"))
+    desk.clock.pass_by(minutes=6)
+    for _ in range(3):
+        await desk.send_due(sender)
+    assert await desk.states() == {"a": "discarded", "b": "discarded", "c": "delivered"}
+
+
+async def test_words_that_no_database_takes_stop_no_sender(desk: SendingDesk) -> None:
+    odd = "no \x00 such \ud800 mailbox"
+    await desk.queue("a", "b")
+    desk.channel.answers.extend([GaveUp(Reason.REFUSED, odd)])
+    desk.channel.answers.extend([TryLater(Reason.BAD_CREDENTIALS, None, odd)])
+    await desk.send_due(desk.sender())
+    assert await desk.states() == {"a": "failed", "b": "pending"}
+    assert await kinds(desk) == [SUSPENDED]

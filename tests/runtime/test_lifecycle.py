@@ -99,3 +99,7 @@ async def test_until_stopped_raises_what_the_work_raises() -> None:
 def test_the_wait_doubles_up_to_a_bound(attempt: int, ceiling: float) -> None:
     first, longest = timedelta(seconds=2), timedelta(minutes=15)
     assert delay(attempt, first, longest, 0.5).total_seconds() == ceiling / 2
+
+
+def test_a_long_first_wait_doubles_no_further_than_times_go() -> None:
+    assert delay(60, timedelta(minutes=15), timedelta(minutes=15), 0.5) == timedelta(minutes=7.5)
