@@ -1,10 +1,28 @@
 """The channels of `channels.yaml`: ways to reach people. Secrets only as references."""
 
+import re
 from typing import Annotated, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, WithJsonSchema, model_validator
 
 from schemas.written import EmailAddress, HttpUrl, Id, SecretRef, Written, text_or_reference
+
+_SLACK_CHANNEL = r"(?:[CGDU][A-Z0-9]{6,20}|#?[^\s#@A-Z]{1,80})"
+
+
+def _check_slack_channel(value: str) -> str:
+    if not re.fullmatch(_SLACK_CHANNEL, value):
+        raise ValueError(
+            "a channel of Slack is an id such as C024BE7LH, or a name such as newsroom"
+        )
+    return value
+
+
+SlackChannel = Annotated[
+    str,
+    AfterValidator(_check_slack_channel),
+    WithJsonSchema({"type": "string", "pattern": f"^{_SLACK_CHANNEL}$"}),
+]
 
 
 class ConsoleSpec(Written):
@@ -26,9 +44,8 @@ class SlackSpec(Written):
         default=None, description="an incoming webhook; or give token and channel"
     )
     token: SecretRef | None = Field(default=None, description="a bot token, xoxb-…")
-    channel: str | None = Field(
+    channel: SlackChannel | None = Field(
         default=None,
-        pattern=r"^(?:[CGDU][A-Z0-9]{6,20}|#?[^\s#@A-Z]{1,80})$",
         description="where the bot writes: a channel's id such as C0123456789, or its name",
     )
     api_url: HttpUrl = Field(

@@ -191,6 +191,17 @@ def failures_of_telling() -> list[Panel]:
             Chart(unit="opm"),
         ),
         lines(
+            "Alerts held, by why",
+            "For a batch or a digest, for the end of quiet hours, over a cap, by a silence. Each "
+            "falls when its message is sent; `wirewatch why URL` says when that is. given up: "
+            "their subscription is gone from the folder.",
+            [
+                Query("max by (why) (wirewatch_held_alerts)", "{{why}}"),
+                Query("sum(increase(wirewatch_held_alerts_given_up_total[1h]))", "given up"),
+            ],
+            Chart(colors={"given up": BAD}),
+        ),
+        lines(
             "Put aside and failed rules, per hour",
             "Records that could not be processed, by topic. Many at once are a bad deploy: "
             "the step stops by itself before it has put all aside.",

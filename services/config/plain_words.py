@@ -58,7 +58,7 @@ def _relevant(error: ValidationError) -> Iterator[Mapping[str, Any]]:
 
 def _path(loc: tuple[int | str, ...]) -> Path:
     """The place in the file: without the member of a union that pydantic puts into it."""
-    member = {"headers": 2, "proxy": 1}.get(str(loc[0]) if loc else "")
+    member = {"headers": 2, "proxy": 1, "url": 1}.get(str(loc[0]) if loc else "")
     return tuple(
         part
         for n, part in enumerate(loc)

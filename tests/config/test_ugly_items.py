@@ -238,6 +238,36 @@ CHANNELS: dict[str, tuple[list[str], list[str]]] = {
             'channels.yaml:17: channel "c": username and password belong together',
         ],
     ),
+    "Slack both ways, half a way, and somewhere else": (
+        [
+            "    type: console",
+            "  - {id: a, type: slack, webhook_url: {env: A}, token: {env: B}, channel: desk}",
+            "  - {id: b, type: slack, token: {env: B}}",
+            "  - {id: c, type: slack, token: {env: B}, channel: My Desk}",
+            "  - {id: d, type: slack, token: xoxb-TOPSECRET, channel: C024BE7LH}",
+        ],
+        [
+            'channels.yaml:4: channel "a": name one of webhook_url and token',
+            'channels.yaml:5: channel "b": token and channel belong together; '
+            "a webhook has its channel from Slack",
+            'channels.yaml:6: channel "c": "channel": a channel of Slack is an id such as '
+            "C024BE7LH, or a name such as newsroom",
+            f'channels.yaml:7: channel "d": "token": {SECRET}',
+        ],
+    ),
+    "webhooks": (
+        [
+            "    type: console",
+            "  - {id: a, type: webhook, url: ftp://a.example, secret: {env: A}}",
+            "  - {id: b, type: webhook, url: https://b.example, secret: whsec_TOPSECRET}",
+            "  - {id: c, type: webhook, url: {env: https://TOPSECRET}, secret: {env: A}}",
+        ],
+        [
+            f'channels.yaml:4: channel "a": "url": {BAD_URL}',
+            f'channels.yaml:5: channel "b": "secret": {SECRET}',
+            f'channels.yaml:6: channel "c": "url.env": not the name of a variable; {SECRET}',
+        ],
+    ),
 }
 
 

@@ -13,7 +13,7 @@ from typer.testing import Result
 from services.runtime.clock import utc_now
 from services.store import deliveries, suspensions
 from services.store.database import open_database, sqlite_url
-from services.store.deliveries import NewDelivery
+from services.store.deliveries import DeliveryKind, NewDelivery
 from services.store.suspensions import Suspension
 from tests.embedded.command_line import an_empty_place, typed
 from tests.notifier.alerts import ferry_alert
@@ -83,6 +83,16 @@ def test_the_list_can_be_narrowed_down_and_counts_failures_by_reason(url: str) -
         ["desk", "refused", "2"],
         ["desk", "expired", "1"],
     ]
+
+
+def test_an_update_does_not_look_like_a_second_alert_in_the_list(url: str) -> None:
+    queue(url, "a")
+    message = ferry_alert().encode()
+    update = NewDelivery("u", "story of a", "night", 2, "desk", message, DeliveryKind.UPDATE, "a")
+    do(url, lambda tx: deliveries.enqueue(tx, [update], utc_now()))
+    newest, alert = typed("deliveries", "list").stdout.splitlines()
+    assert newest.endswith("(update: others report it, too)")
+    assert "update" not in alert
 
 
 def test_what_cannot_be_meant_is_refused(url: str) -> None:

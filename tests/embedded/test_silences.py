@@ -181,6 +181,24 @@ def test_subscriptions_are_listed_with_who_has_left_them_and_come_back() -> None
     assert (nobody.exit_code, nobody.stdout) == (1, "")
 
 
+def test_subscriptions_are_listed_with_their_quiet_hours_and_caps() -> None:
+    night = {"from": "22:00", "to": "07:00"}
+    sunday = {"from": "00:00", "to": "00:00", "days": ["sun"], "urgent": "hold"}
+    fields = {"channel": "screen", "rules": "all", "zone": "Europe/Oslo"}
+    ann = fields | {"id": "ann", "quiet": night, "cap": 20}
+    bob = fields | {"id": "bob", "quiet": sunday}
+    stored = {"ann": ann, "bob": bob}
+    done(lambda tx: written.put(tx, Kind.SUBSCRIPTIONS, stored, "apply", NOW))
+    said = typed("subscriptions", "list").stdout.splitlines()
+    assert said[0] == (
+        "ann -> screen: all rules, instant, at most 20 of a rule in an hour, "
+        "quiet from 22:00 to 07:00 (Europe/Oslo)"
+    )
+    assert said[1].endswith(
+        "quiet from 00:00 to 00:00 on sun, for urgent alerts, too (Europe/Oslo)"
+    )
+
+
 @pytest.mark.parametrize("addresses", [[EVERYBODY], ["ann@desk.example", "bo@desk.example"]])
 def test_apply_warns_of_a_subscription_that_nobody_gets_any_more(addresses: list[str]) -> None:
     config = Path("config")

@@ -166,6 +166,19 @@ async def test_every_kind_of_message_is_an_event_of_its_model(
     assert "cannot be read" in WebhookNotice.decode(bodies[3]).data.title
 
 
+async def test_an_update_happened_when_the_latest_other_report_was_seen(
+    receiver: HttpDouble, channel: WebhookChannel
+) -> None:
+    told_of, update = ferry_alert(), updated(1)
+    later = update.others[0].model_copy(
+        update={"seen_at": told_of.matched_at + timedelta(minutes=2)}
+    )
+    for message in (told_of, update.model_copy(update={"others": (later,)})):
+        await channel.send(message, NOW + timedelta(minutes=3))
+    stamps = [WebhookAlert.decode(posted.body).timestamp for posted in receiver.posted]
+    assert stamps == [told_of.matched_at, told_of.matched_at + timedelta(minutes=2)]
+
+
 async def test_each_update_of_a_story_has_an_id_of_its_own(
     receiver: HttpDouble, channel: WebhookChannel
 ) -> None:

@@ -22,8 +22,13 @@ def line_of(row: Stored) -> str:
         why = f" ({row.detail})"
     return (
         f"{row.created_at:%Y-%m-%d %H:%M:%S} {row.delivery_id} {row.state:9} "
-        f"{row.subscription_id} -> {row.channel_id} {_title(row.message)}{why}"
+        f"{row.subscription_id} -> {row.channel_id} {_title(row.message)}{_more(row)}{why}"
     )
+
+
+def _more(row: Stored) -> str:
+    """What tells an update from the alert that it updates: both have the same headline."""
+    return " (update: others report it, too)" if row.kind == "update" else ""
 
 
 def table_of(failures: Sequence[Failures]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from schemas.folder import SubscriptionSpec
-from schemas.subscriptions import Batch, Digest, RuleSelection
+from schemas.subscriptions import Batch, Digest, Quiet, RuleSelection
 from services.embedded.commands import FAILED, OK, Said, must_exist, open_database_in
 from services.runtime.settings import Settings
 from services.store import unsubscribed, written
@@ -64,7 +64,18 @@ def _what(spec: SubscriptionSpec) -> str:
         keys = chosen.model_dump(mode="json", exclude_none=True)
         rules = "; ".join(f"{key} {', '.join(values)}" for key, values in keys.items())
     floor = f", {spec.min_severity.value} and above" if spec.min_severity else ""
-    return f"{rules}{floor}, {mode}"
+    return f"{rules}{floor}, {mode}{_limits(spec)}"
+
+
+def _limits(spec: SubscriptionSpec) -> str:
+    cap = f", at most {spec.cap} of a rule in an hour" if spec.cap else ""
+    return f"{cap}, quiet {_quiet(spec.quiet)} ({spec.zone})" if spec.quiet else cap
+
+
+def _quiet(quiet: Quiet) -> str:
+    days = f" on {', '.join(quiet.days)}" if len(set(quiet.days)) < 7 else ""
+    urgent = ", for urgent alerts, too" if quiet.urgent == "hold" else ""
+    return f"from {quiet.start} to {quiet.end}{days}{urgent}"
 
 
 def _gone(one: Unsubscribed) -> str:

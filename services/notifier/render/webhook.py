@@ -47,7 +47,7 @@ def render_webhook(
         case AlertMessage():
             return WebhookAlert(
                 type="story.updated" if message.update else "alert",
-                timestamp=message.matched_at,
+                timestamp=_happened_at(message),
                 data=_alert(cleaned(message), sent_at, offers),
             )
         case SummaryMessage():
@@ -58,6 +58,11 @@ def render_webhook(
             return WebhookNotice(timestamp=message.raised_at, data=notice)
         case _:
             assert_never(message)
+
+
+def _happened_at(message: AlertMessage) -> datetime:
+    seen = [other.seen_at for other in message.others] if message.update else []
+    return max([message.matched_at, *seen])
 
 
 def _alert(message: AlertMessage, sent_at: datetime, offers: Offers) -> HookAlert:
