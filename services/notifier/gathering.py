@@ -46,7 +46,8 @@ class Gatherer:
         self._clock = clock
         self._wake = wake
         self._subscribed = Subscribed()
-        self._nobodys: set[str] = set()  # subscriptions whose absence has been told
+        # Subscriptions whose absence has been told, each with when it was seen first.
+        self._nobodys: Mapping[str, datetime] = {}
         self._swept_at: datetime | None = None
 
     async def run(self, stop: asyncio.Event, component: Component) -> None:
@@ -69,7 +70,7 @@ class Gatherer:
         async with self._database.read() as tx:
             firsts = await held.firsts(tx)
             present = {s.id: s for s in await self._subscribed.current(tx) if s.kind == "alerts"}
-        self._tell_whose_are_missing(firsts.keys() - present.keys())
+        self._note_whose_are_missing(firsts.keys() - present.keys(), now)
         made = 0
         for subscription_id, waiting in firsts.items():
             subscription = present.get(subscription_id)
@@ -114,7 +115,8 @@ class Gatherer:
     ) -> None:
         """Mark what has waited too long for a subscription that is not there."""
         before = now - NOBODYS_KEPT
-        if all(first.held_at > before for first in firsts):
+        # A week of its absence: what a weekly digest gathers is as old as that anyway.
+        if self._nobodys[subscription_id] > before or all(f.held_at > before for f in firsts):
             return
         async with self._database.write() as tx:
             if await self._subscribed.to_alerts(tx, subscription_id) is not None:
@@ -129,15 +131,15 @@ class Gatherer:
             alerts=len(old),
         )
 
-    def _tell_whose_are_missing(self, missing: Set[str]) -> None:
-        for subscription_id in sorted(missing - self._nobodys):
+    def _note_whose_are_missing(self, missing: Set[str], now: datetime) -> None:
+        for subscription_id in sorted(missing - self._nobodys.keys()):
             log.warning(
                 "alerts are held for a subscription that is not there; "
                 "they are sent if it comes back",
                 subscription=subscription_id,
                 days=NOBODYS_KEPT.days,
             )
-        self._nobodys = set(missing)
+        self._nobodys = {one: self._nobodys.get(one, now) for one in missing}
 
     async def _sweep(self) -> None:
         now = self._clock()
@@ -155,8 +157,9 @@ async def _freeze(
 ) -> None:
     contents = await held.contents(tx, release.held_ids)
     sequences = await judgements.next_sequences(tx, release.key, [subscription.id])
-    delivery, unreadable = gathered(
-        release, subscription, contents, sequences[subscription.id], now
+    # In a thread: to read the thousands of a loud rule's day would keep everybody waiting.
+    delivery, unreadable = await asyncio.to_thread(
+        gathered, release, subscription, contents, sequences[subscription.id], now
     )
     for row in unreadable:
         log.error("a held alert cannot be read", held=row.held_id, error=row.reason)

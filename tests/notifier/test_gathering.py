@@ -199,10 +199,26 @@ async def test_what_is_held_for_a_subscription_that_is_gone_waits_a_week_for_it(
     assert await desk.gather() == ["Daily digest, Monday 30 November: 1 alert"]
 
 
+async def test_a_subscription_that_is_gone_for_days_loses_nothing_of_the_week_before(
+    desk: GatheringDesk,
+) -> None:
+    weekly = {"mode": {"digest": "weekly sat 08:00"}}
+    await desk.subscribe(me=weekly)
+    await desk.alert("one", met("iran"))
+    desk.at("2026-12-04 20:00")
+    await desk.subscribe()
+    await desk.gather()
+    desk.at("2026-12-06 20:00")
+    assert await desk.gather() == []
+    await desk.subscribe(me=weekly)
+    assert await desk.gather() == ["Weekly digest, Saturday 5 December: 1 alert"]
+
+
 async def test_what_nobody_is_left_to_be_told_is_given_up_loudly(desk: GatheringDesk) -> None:
     await desk.subscribe(me=DIGEST)
     await desk.alert("one", met("iran"))
     await desk.subscribe()
+    await desk.gather()
     desk.at("2026-12-05 14:21")
     with capture_logs() as logs:
         assert await desk.gather() == []
@@ -217,7 +233,7 @@ async def test_what_waited_long_is_told_to_a_subscription_that_came_back_just_no
     await desk.subscribe(me=DIGEST)
     await desk.alert("one", met("iran"))
     await desk.subscribe()
-    desk.at("2026-12-05 14:21")
+    await desk.gather()
 
     class ComesBack(FailingDatabase):
         """The subscription comes back between the look and what follows from it."""
@@ -229,6 +245,8 @@ async def test_what_waited_long_is_told_to_a_subscription_that_came_back_just_no
                 yield tx
 
     gatherer = desk.gatherer(ComesBack(desk.database, CrashedError(), 10_000, committed=False))
+    await gatherer.gather()
+    desk.at("2026-12-05 14:21")
     await gatherer.gather()
     assert await desk.held() == {"digest": 1}
     assert await desk.gather() == ["Daily digest, Saturday 5 December: 1 alert"]
