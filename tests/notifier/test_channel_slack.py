@@ -157,10 +157,11 @@ async def test_a_message_that_is_refused_in_every_form_is_given_up(
     )
 
 
+@pytest.mark.parametrize("status", [200, 400, 414, 451])
 async def test_a_portal_on_the_way_is_not_taken_for_slack(
-    slack: SlackDouble, channel: SlackChannel
+    status: int, slack: SlackDouble, channel: SlackChannel
 ) -> None:
-    slack.answer(200, "<html>Please accept the conditions of this network</html>")
+    slack.answer(status, "<html>Please accept the conditions of this network</html>")
     outcome = await outcome_after(channel)
     assert isinstance(outcome, TryLater)
     assert outcome.reason is Reason.SERVER_ERROR

@@ -5,6 +5,7 @@ the sender. The webhook's URL is the secret: whoever has it can post.
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 from contextlib import nullcontext
 from datetime import datetime
@@ -42,6 +43,7 @@ log = structlog.get_logger()
 # alerts of meanwhile, too.
 _CHANNEL_IS_BROKEN = frozenset({401, 403, 404, 405, 410})
 _CHANNEL_ERRORS = frozenset({"invalid_token", "no_service", "no_team", "user_not_found"})
+_A_WORD_OF_SLACKS = re.compile(r"[a-z_]+")  # such as invalid_payload
 _NO_WEBHOOK = TryLater(Reason.BAD_CREDENTIALS, None, "the secret is not the https URL of a webhook")
 
 
@@ -124,9 +126,9 @@ def outcome_of(response: WebhookResponse, url: str, now: datetime) -> Outcome:
         return TryLater(Reason.RATE_LIMITED, after, told)
     if status in _CHANNEL_IS_BROKEN or said in _CHANNEL_ERRORS:
         return TryLater(Reason.BAD_CREDENTIALS, None, told)
-    if 400 <= status < 500 and status != 408:
+    if 400 <= status < 500 and status != 408 and _A_WORD_OF_SLACKS.fullmatch(said):
         return GaveUp(Reason.INVALID_MESSAGE, told)
-    # 5xx, and a 200 that is not Slack's: a portal or a proxy on the way.
+    # 5xx, and an answer that is not Slack's: a portal or a proxy on the way.
     return TryLater(Reason.SERVER_ERROR, after, told)
 
 
