@@ -25,19 +25,33 @@ class Routes:
 
     def __init__(self) -> None:
         self._handlers: dict[str, Handler] = {}
+        self._all_there = False
 
     def serve(self, segment: str, handler: Handler) -> None:
         """Serve `/segment/...` by `handler`, for every method."""
         self._handlers[segment] = handler
 
+    def complete(self) -> None:
+        """All parts are put together: what none of them serves does not exist."""
+        self._all_there = True
+
     def clear(self) -> None:
         """Serve nothing: the parts are put together anew."""
         self._handlers.clear()
+        self._all_there = False
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """What the part whose path it is answers; 404 where there is none."""
+        """What the part whose path it is answers; 404 where there is none, 503 while it comes."""
         handler = self._handlers.get(request.match_info["segment"])
-        return web.Response(status=404) if handler is None else await handler(request)
+        if handler is not None:
+            return await handler(request)
+        if self._all_there:
+            return web.Response(status=404)
+        # Hubs and mail programs take a 404 for the end of the matter, and ask again after this.
+        return web.Response(status=503, text=_NOT_YET, headers={"Retry-After": "30"})
+
+
+_NOT_YET = "Wirewatch is starting, or waits for its database. Please try again in a minute.\n"
 
 
 class PortTakenError(Exception):

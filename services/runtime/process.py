@@ -82,6 +82,7 @@ async def run_process(
                 async with AsyncExitStack() as stack:
                     process = Process(name, settings, stack, metrics, health, refreshes, routes)
                     parts = await assemble(process)
+                    routes.complete()
                     startup.ready()
                     log.info("wirewatch runs", process=name, url=url)
                     started(url)

@@ -84,14 +84,25 @@ async def _say_path(request: web.Request) -> web.Response:
 async def test_a_part_serves_what_lies_under_its_own_path_and_nothing_else() -> None:
     routes = Routes()
     async with _serving(routes) as url:
-        assert (await _get(f"{url}/door/a/b"))[0] == 404
         routes.serve("door", _say_path)  # parts are put together after the endpoint answers
+        routes.complete()
         assert await _get(f"{url}/door/a/b") == (200, "GET a/b")
         assert (await _get(f"{url}/doors/a"))[0] == 404
         assert (await _get(f"{url}/door"))[0] == 404
         assert (await _get(f"{url}/metrics"))[0] == 200
+
+
+async def test_while_parts_are_put_together_whoever_asks_is_asked_to_come_again() -> None:
+    """A 404 ends a subscription for a hub, and an unsubscribing for a mail program."""
+    routes = Routes()
+    async with _serving(routes) as url:
+        assert (await _get(f"{url}/door/a/b"))[0] == 503
+        routes.serve("door", _say_path)
+        assert (await _get(f"{url}/window/a"))[0] == 503  # its part may still come
+        routes.complete()
+        assert (await _get(f"{url}/window/a"))[0] == 404
         routes.clear()
-        assert (await _get(f"{url}/door/a/b"))[0] == 404
+        assert (await _get(f"{url}/door/a/b"))[0] == 503
 
 
 async def test_a_part_gets_a_body_as_it_came_over_the_wire() -> None:
