@@ -164,7 +164,9 @@ class Ingest:
     def _page_retry(self, feed: FeedSpec, article: Article, page: PageResult) -> PageRetry | None:
         due = schedule.page_retry_due(1, article.seen_at, self._policy.first_page_retry)
         if isinstance(page, NoPageText) and article.text is TextOrigin.SUMMARY:
-            log.warning("page not read", feed=feed.id, reason=page.reason.value, url=article.url)
+            wanted = page.reason is not TextReason.NOT_WANTED
+            tell = log.warning if wanted else log.debug
+            tell("page not read", feed=feed.id, reason=page.reason.value, url=article.url)
             if page.worth_another_try and due is not None:
                 return PageRetry(article.article_id, feed.id, article.encode(), 0, due)
         return None
