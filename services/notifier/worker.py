@@ -3,10 +3,11 @@
 import asyncio
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 
 import structlog
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from schemas.folder import ChannelSpec
 from services.notifier.actions.signed import NO_LINKS, Links
@@ -56,6 +57,7 @@ class SendingWorker:
         self._wake = wake
         self._running: dict[str, tuple[ChannelSpec, asyncio.Event, asyncio.Task[None]]] = {}
         self._troubles: dict[str, str] = {}
+        self._unreadable: frozenset[str] = frozenset()
         self._links = NO_LINKS
 
     async def run(self, stop: asyncio.Event, component: Component) -> None:
@@ -87,8 +89,12 @@ class SendingWorker:
         self._tell(component)
 
     def _tell(self, component: Component) -> None:
-        if self._troubles:
-            component.waiting("; ".join(sorted(self._troubles.values())))
+        unreadable = [
+            f"channel {channel_id}: not of this version; apply it anew"
+            for channel_id in self._unreadable
+        ]
+        if self._troubles or unreadable:
+            component.waiting("; ".join(sorted([*self._troubles.values(), *unreadable])))
         else:
             component.ready()
 
@@ -96,7 +102,12 @@ class SendingWorker:
         await self._know_links()
         async with self._database.read() as tx:
             stored = await written.items(tx, Kind.CHANNELS)
-        return {i: _CHANNEL.validate_python(dict(item.spec)) for i, item in stored.items()}
+        specs: dict[str, ChannelSpec] = {}
+        for channel_id, item in stored.items():
+            with suppress(ValidationError):
+                specs[channel_id] = _CHANNEL.validate_python(dict(item.spec))
+        self._unreadable = frozenset(stored.keys() - specs.keys())
+        return specs
 
     async def _know_links(self) -> None:
         if self._links.base is None and self._settings.public_url is not None:

@@ -184,6 +184,19 @@ class BrokenError(Exception):
     """A bug of a channel."""
 
 
+async def test_a_stored_channel_that_cannot_be_read_is_visible_and_stops_no_other(
+    office: Office, one: SlackDouble
+) -> None:
+    await office.configure(desk="SLACK_ONE")
+    async with office.database.write() as tx:
+        later = {"id": "later", "type": "pigeon"}
+        await written.put(tx, Kind.CHANNELS, {"later": later}, "apply", NOW)
+    async with office.at_work():
+        await office.queue("a")
+        await office.until_delivered("a")
+        await office.until_told("channel later: not of this version")
+
+
 async def test_an_outage_of_the_database_is_visible_and_passes(
     office: Office, one: SlackDouble
 ) -> None:
