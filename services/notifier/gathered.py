@@ -31,7 +31,7 @@ _ALONE = frozenset({SummaryKind.BATCH, SummaryKind.QUIET})
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A held message that cannot be read, and why: it is told in no message."""
+    """A held message that cannot be read, and why: it is counted where the others are told."""
 
     held_id: str
     reason: str
@@ -43,21 +43,21 @@ def gathered(
     contents: Sequence[Content],
     sequence: int,
     now: datetime,
-) -> tuple[NewDelivery | None, Sequence[Unreadable]]:
-    """The delivery that tells these, None if none can be read; and those that cannot.
+) -> tuple[NewDelivery, Sequence[Unreadable]]:
+    """The delivery that tells these, and those that cannot be read.
 
     `sequence` is the number of the next message under the release's key.
     """
     alerts, unreadable = _read(contents)
-    if not alerts:
-        return None, unreadable
-    if len(alerts) == 1 and release.kind in _ALONE:
+    if len(alerts) == 1 and not unreadable and release.kind in _ALONE:
         return new_delivery(_by_the_clock_of(subscription, alerts[0]), subscription), unreadable
     stories = [_by_the_clock_of(subscription, story) for story in _by_story(alerts)]
-    occasion = occasion_of(release, subscription, stories, now)
+    occasion = occasion_of(release, subscription, stories, now, unreadable=len(unreadable))
     identity = delivery_id(release.key, subscription.id, sequence)
     ids = DeliveryIds(identity, release.key, subscription.id, sequence)
     summary = compose_summary(occasion, stories, ids, subscription.zone)
+    left_out = summary.left_out + len(unreadable)
+    summary = summary.model_copy(update={"left_out": left_out})
     return new_delivery(summary, subscription), unreadable
 
 

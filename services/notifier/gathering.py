@@ -163,10 +163,8 @@ async def _freeze(
     )
     for row in unreadable:
         log.error("a held alert cannot be read", held=row.held_id, error=row.reason)
-    if delivery is not None:
-        await deliveries.enqueue(tx, [delivery], now)
-    told_in = delivery.delivery_id if delivery is not None else None
-    await held.release(tx, release.held_ids, told_in, now)
+    await deliveries.enqueue(tx, [delivery], now)
+    await held.release(tx, release.held_ids, delivery.delivery_id, now)
 
 
 async def report_held(database: Database, metrics: Metrics) -> None:

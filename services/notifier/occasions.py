@@ -22,10 +22,16 @@ _MONTHS = (
 
 
 def occasion_of(
-    release: Release, subscription: SubscriptionSpec, alerts: Sequence[AlertMessage], now: datetime
+    release: Release,
+    subscription: SubscriptionSpec,
+    alerts: Sequence[AlertMessage],
+    now: datetime,
+    *,
+    unreadable: int = 0,
 ) -> Occasion:
-    """Why these alerts are told together now."""
-    return Occasion(release.kind, _title(release, subscription, alerts), now)
+    """Why these alerts are told together now; those that cannot be read are counted with them."""
+    number = len(alerts) + unreadable
+    return Occasion(release.kind, _title(release, subscription, alerts, number), now)
 
 
 def flood_begins(
@@ -55,8 +61,10 @@ def quiet_title(quiet: Quiet, alerts: int) -> str:
     return f"{counted(alerts)} from quiet hours, {quiet.start} to {quiet.end}"
 
 
-def _title(release: Release, subscription: SubscriptionSpec, alerts: Sequence[AlertMessage]) -> str:
-    number, zone = len(alerts), subscription.zone
+def _title(
+    release: Release, subscription: SubscriptionSpec, alerts: Sequence[AlertMessage], number: int
+) -> str:
+    zone = subscription.zone
     match release:
         case Release(kind=SummaryKind.DIGEST, day=date() as day):
             mode = subscription.mode

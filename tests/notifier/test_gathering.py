@@ -252,21 +252,24 @@ async def test_what_waited_long_is_told_to_a_subscription_that_came_back_just_no
     assert await desk.gather() == ["Daily digest, Saturday 5 December: 1 alert"]
 
 
-async def test_what_cannot_be_read_keeps_nothing_else_back(desk: GatheringDesk) -> None:
-    await desk.subscribe(me=DIGEST, you=DIGEST)
+async def test_what_cannot_be_read_is_counted_and_keeps_nothing_else_back(
+    desk: GatheringDesk,
+) -> None:
+    await desk.subscribe(me=DIGEST)
     await desk.alert("one", met("iran"))
+    await desk.subscribe(me=DIGEST, you=DIGEST)
     async with desk.database.write() as tx:
         for who in ("me", "you"):
             bad = NewHeld(f"bad {who}", "story", who, 1, Why.DIGEST, ("iran",), b"{")
             await held.hold(tx, [bad], desk.clock())
     desk.at("2026-11-29 08:00")
     with capture_logs() as logs:
-        await desk.gather()
+        titles = await desk.gather()
+    assert titles == [f"Daily digest, Sunday 29 November: {n}" for n in ("1 alert", "2 alerts")]
     assert sum("cannot be read" in line["event"] for line in logs) == 2
     assert await desk.held() == {}
-    async with desk.database.read() as tx:
-        assert len(await desk.told()) == 1
-        assert await held.counts(tx) == {}
+    shown = [await desk.summary(title) for title in titles]
+    assert [(len(one.items), one.left_out) for one in shown] == [(0, 1), (1, 1)]
 
 
 class CrashedError(Exception):
