@@ -12,6 +12,7 @@ from schemas.written import SecretRef
 from services.notifier.actions.signed import Links
 from services.notifier.channels.apprise import AppriseChannel, secrets_in
 from services.notifier.outcome import Delivered, Outcome, Reason, TryLater, suspends
+from services.notifier.render import PLAIN, Room, render_apprise
 from services.runtime.netguard import LOOPBACK
 from tests.contracts.channel_contract import ChannelContract
 from tests.notifier.alerts import NOW, ferry_alert
@@ -222,3 +223,11 @@ def test_every_part_of_a_url_is_a_secret_but_the_name_of_a_host() -> None:
     assert {"T1JJ3T3L2", "A1BRTD4JD", "TIiajkdnlazkcOXrIdevi7FQ"} <= secrets
     assert "ntfy.example" not in secrets_in("ntfys://ntfy.example/topic-of-mine")
     assert "123456789" in secrets_in("tgram://123456789:abcdefg_hijklmnop/12315544")
+
+
+def test_a_pager_gets_no_more_than_it_has_room_for() -> None:
+    """Else the service refuses all of it, or cuts it where it likes."""
+    endless = ferry_alert().model_copy(update={"source": "The Long Example Times " * 8})
+    text = render_apprise(endless, NOW, Room(PLAIN, title=50, body=100))
+    assert text.title
+    assert 0 < len(text.body) <= 100

@@ -149,7 +149,7 @@ def _fitted(lines: Iterable[str], room: Room) -> str:
     everything, end = list(lines), room.dialect.line_end
     if _fits(everything, room):
         return end.join(everything)
-    kept = everything[:1]
+    kept = [line for line in everything[:1] if _fits([line], room)]
     for line in everything[1:]:
         if not _fits([*kept, line, _SHORTENED], room):
             break
