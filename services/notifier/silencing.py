@@ -73,7 +73,12 @@ def _meets(silence: Silence, subject: Subject, rule_id: str) -> bool:
 def _is_source(target: str, subject: Subject) -> bool:
     """A feed by its id or its name, or a site by its host, those below it included."""
     wanted = target.strip().casefold()
-    host = (subject.host or "").casefold()
-    return wanted in {subject.feed_id.casefold(), subject.source.strip().casefold(), host} or (
-        "." in wanted and host.endswith(f".{wanted.removeprefix('www.')}")
-    )
+    if wanted in {subject.feed_id.casefold(), subject.source.strip().casefold()}:
+        return True
+    site, host = _site(wanted), (subject.host or "").casefold()
+    return "." in site and f".{host}".endswith(f".{site}")
+
+
+def _site(written: str) -> str:
+    """A host as people write it, in the form in which hosts are known: ASCII, without www."""
+    return (host_of(f"http://{written}") or written).removeprefix("www.")

@@ -44,6 +44,21 @@ def test_a_source_that_is_only_alike_is_heard(target: str) -> None:
     assert not holds(silence(SilenceKind.SOURCE, target))
 
 
+@pytest.mark.parametrize(
+    ("target", "host"),
+    [
+        ("www.gazette.example", "gazette.example"),
+        ("www.gazette.example", "world.gazette.example"),
+        ("bücher.example", "www.xn--bcher-kva.example"),
+        ("BÜCHER.example", "xn--bcher-kva.example"),
+    ],
+)
+def test_a_site_is_silenced_however_its_host_is_written(target: str, host: str) -> None:
+    there = replace(SUBJECT, host=host)
+    one = silence(SilenceKind.SOURCE, target)
+    assert silence_over([one], there, "iran", "desk", NOW) is one
+
+
 def test_a_source_without_a_link_is_not_every_source() -> None:
     nowhere = replace(SUBJECT, host=None)
     assert silence_over([silence(SilenceKind.SOURCE, "x")], nowhere, "iran", "desk", NOW) is None
