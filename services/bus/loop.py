@@ -116,7 +116,7 @@ class LoopPolicy:
     first_wait: timedelta = timedelta(seconds=0.2)
     longest_wait: timedelta = timedelta(seconds=30)
     bug_retries: int = 3
-    together: int = 10
+    together: int = 50
     clock: Clock = utc_now
     # Never below half: waits that are next to nothing would not be waits.
     jitter: Callable[[], float] = lambda: random.uniform(0.5, 1)

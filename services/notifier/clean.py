@@ -31,6 +31,8 @@ def piece(text: str) -> str:
 
     A blank at either end stays, so that pieces can be put together again.
     """
+    if text.isascii() and text.isprintable() and "  " not in text:
+        return text  # nearly all are: a message is cleaned more than once
     return _BLANKS.sub(" ", _HEAPS.sub(r"\1\2", _DROPPED.sub("", text)))
 
 

@@ -1,10 +1,12 @@
-"""The judge: a record of matches becomes a story, alerts and deliveries, all or nothing.
+"""The judge: records of matches become stories, alerts and deliveries, all or nothing.
 
 Everything it decides is written in one transaction together with the consumed offset; a
-judge that was stopped and overtaken fails there and starts over.
+judge that was stopped and overtaken fails there and starts over. Records that are judged together
+share each question to the database and each answer to it, in the order in which they came.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -26,6 +28,25 @@ from services.store.database import Database
 from services.store.judgements import Alert, Place
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A message and what its story had not met before.
+
+    `told` are the rules that a round-up meets only where it repeats a story that has alerted for
+    them, each with that story; `new` are the others.
+    """
+
+    message: ArticleMatches
+    placed: Placed
+    unraised: Sequence[RuleMatch]
+    told: Mapping[str, str]
+    new: Sequence[RuleMatch]
+
+    @property
+    def story_id(self) -> str:
+        return self.placed.story_id
 
 
 class Judge:
@@ -62,46 +83,32 @@ class Judge:
                 if expected is None:
                     expected = await judgements.consumed(tx, place)
                 await judgements.advance(tx, place, expected, record.offset)
-                judged = [await self._judge(tx, message) for message in messages]
+                judged, silenced = await self._judge(tx, messages)
         except BaseException:
             # Whether the transaction was committed is not known, nor who else has judged.
             self._placing.forget()
             raise
         self._consumed[place] = record.offset
-        for message, (raised, silenced) in zip(messages, judged, strict=True):
-            self._metrics.alerts_silenced.inc(silenced)
-            self._report(message, raised)
+        self._metrics.alerts_silenced.inc(silenced)
+        for one in judged:
+            self._report(one.message, one.new)
 
     async def _judge(
-        self, tx: AsyncConnection, message: ArticleMatches
-    ) -> tuple[list[RuleMatch], int]:
+        self, tx: AsyncConnection, messages: Sequence[ArticleMatches]
+    ) -> tuple[Sequence[_Judged], int]:
+        """What is new in each, and how many messages a silence held."""
         now = self._clock()
-        placed = await self._placing.place(tx, message.article, message.part, now)
-        story = placed.story_id
-        # A record that was judged before is judged again: it raises nothing that was raised,
-        # and a replay that a mended or newer rule matches now is no mere repeat.
-        unraised = new_matches(audible(message), await judgements.raised(tx, story))
-        told = await self._told_elsewhere(tx, placed, unraised)
-        alerts = [_alert(m, story, message, told.get(m.rule_id)) for m in unraised]
-        await judgements.raise_alerts(tx, alerts, now)
-        new = [m for m in unraised if m.rule_id not in told]
-        reports = await stories.told_beside(tx, story) if new or placed.joined else ()
-        silenced = await self._telling.tell(tx, Tale(message, story, new, reports), now)
-        if placed.joined:
-            await self._updating.update(tx, story, reports, now)
-        # What the window learns is forgotten where the transaction fails.
-        self._placing.settled(placed)
-        return new, silenced
-
-    async def _told_elsewhere(
-        self, tx: AsyncConnection, placed: Placed, unraised: Sequence[RuleMatch]
-    ) -> Mapping[str, str]:
-        """Rules that a round-up meets only where it repeats a story that has alerted for them,
-        each with that story."""
-        if placed.report is None or not placed.held or not unraised:
-            return {}
-        raised = {story: await judgements.raised(tx, story) for story in placed.held}
-        return told_elsewhere(unraised, placed.report, placed.held, raised)
+        placed = await self._placing.place(tx, messages, now)
+        raised = await judgements.raised_by(tx, {story for p in placed for story in _stories(p)})
+        judged = _judged(messages, placed, raised)
+        await judgements.raise_alerts(tx, [alert for one in judged for alert in _alerts(one)], now)
+        joined = {one.story_id for one in judged if one.placed.joined}
+        named = joined | {one.story_id for one in judged if one.new}
+        reports = await stories.told_beside_each(tx, named)
+        tales = [Tale(o.message, o.story_id, o.new, reports[o.story_id]) for o in judged if o.new]
+        silenced = await self._telling.tell(tx, tales, now)
+        await self._updating.update(tx, {story: reports[story] for story in joined}, now)
+        return judged, silenced
 
     def _report(self, message: ArticleMatches, raised: Sequence[RuleMatch]) -> None:
         article = message.article
@@ -119,14 +126,43 @@ class Judge:
             )
 
 
-def _alert(match: RuleMatch, story: str, message: ArticleMatches, told_in: str | None) -> Alert:
+def _stories(placed: Placed) -> Iterable[str]:
+    return (placed.story_id, *(placed.held or ()))
+
+
+def _judged(
+    messages: Sequence[ArticleMatches],
+    placed: Sequence[Placed],
+    raised: Mapping[str, set[str]],
+) -> Sequence[_Judged]:
+    """What is new in each; `raised` has the rules of each story, and learns of these."""
+    judged = []
+    for message, place in zip(messages, placed, strict=True):
+        # A record that was judged before is judged again: it raises nothing that was raised,
+        # and a replay that a mended or newer rule matches now is no mere repeat.
+        unraised = new_matches(audible(message), raised[place.story_id])
+        told: Mapping[str, str] = {}
+        if place.report is not None and place.held and unraised:
+            told = told_elsewhere(unraised, place.report, place.held, raised)
+        new = [match for match in unraised if match.rule_id not in told]
+        judged.append(_Judged(message, place, unraised, told, new))
+        raised[place.story_id].update(match.rule_id for match in unraised)
+    return judged
+
+
+def _alerts(judged: _Judged) -> Iterable[Alert]:
+    return (_alert(match, judged) for match in judged.unraised)
+
+
+def _alert(match: RuleMatch, judged: _Judged) -> Alert:
+    article, story = judged.message.article, judged.story_id
     return Alert(
         alert_id=alert_id(match.rule_id, story),
         rule_id=match.rule_id,
         story_id=story,
         rule_version=match.version,
         severity=match.severity.value,
-        article_id=message.article.article_id,
-        revision=message.article.revision,
-        told_in=told_in,
+        article_id=article.article_id,
+        revision=article.revision,
+        told_in=judged.told.get(match.rule_id),
     )

@@ -4,18 +4,21 @@ The window is a copy of what the database says, made anew whenever the two may d
 after a transaction that failed, and when another judge has been at work.
 """
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import assert_never
 
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from schemas.article import Article
+from schemas.matches import ArticleMatches
 from services.notifier import clean
 from services.notifier.links import safe_link
 from services.notifier.names import story_of
-from services.notifier.stories.report import LONGEST_OUTLET, Report, Trace, headline_of, report_of
+from services.notifier.stories.report import LONGEST_OUTLET, Report, headline_of, report_of
 from services.notifier.stories.shared import Span, shared_spans
 from services.notifier.stories.stored import packed, unpacked
 from services.notifier.stories.window import (
@@ -25,10 +28,10 @@ from services.notifier.stories.window import (
     Copy,
     Fresh,
     StoryWindow,
-    Verdict,
 )
 from services.store import judgements, stories
-from services.store.stories import ReportKind, StoredReport
+from services.store.judgements import Placement
+from services.store.stories import Beginning, ReportKind, StoredReport
 
 log = structlog.get_logger()
 
@@ -41,17 +44,38 @@ _LONGEST_NAME = 200
 class Placed:
     """A report in its story.
 
-    `held` are the stories that it repeats, with the parts of `report`'s text that do. `trace`
-    is what the window has to learn, None if nothing. `joined`: the story was there before, and
-    this report of it was not.
+    `held` are the stories that it repeats, with the parts of `report`'s text that do. `joined`:
+    the story was there before, and this report of it was not.
     """
 
     story_id: str
     report: Report | None = None
     held: Mapping[str, Sequence[Span]] | None = None
-    trace: Trace | None = None
-    container: bool = False
     joined: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A report as it is to be written down. `likest`: a story whose group it joins."""
+
+    article: Article
+    part: int
+    placed: Placed
+    kind: ReportKind | None = None  # None: it stands there already
+    likest: str | None = None
+
+
+@dataclass(slots=True)
+class _Known:
+    """The stories of messages, and of articles, that were placed before."""
+
+    messages: dict[tuple[str, str, int], str]
+    articles: dict[str, str]
+
+    def note(self, draft: _Draft) -> None:
+        article, story = draft.article, draft.placed.story_id
+        self.messages[article.article_id, article.revision, draft.part] = story
+        self.articles[article.article_id] = story
 
 
 class Placing:
@@ -62,65 +86,26 @@ class Placing:
         self._swept_at: datetime | None = None
 
     async def place(
-        self, tx: AsyncConnection, article: Article, part: int, now: datetime
-    ) -> Placed:
-        """The story that this report was placed in before, or is placed in now."""
-        identity = (article.article_id, article.revision, part)
-        known = await judgements.story_of(tx, *identity)
-        if known is not None:
-            return Placed(known)
-        placed = await self._place(tx, article, now)
-        await judgements.place_in_story(tx, placed.story_id, identity, now)
-        return placed
+        self, tx: AsyncConnection, messages: Sequence[ArticleMatches], now: datetime
+    ) -> Sequence[Placed]:
+        """For each, in this order, the story that it was placed in before, or is placed in now.
 
-    def settled(self, placed: Placed) -> None:
-        """What is placed next is compared with this report, too; see `forget`."""
-        if self._window is not None and placed.trace is not None:
-            self._window.add(placed.trace, placed.story_id, container=placed.container)
+        The window learns of them at once: call `forget` where the transaction fails.
+        """
+        known = await _known(tx, {message.article.article_id for message in messages})
+        window = await self._current(tx, now, min(min(now, m.article.seen_at) for m in messages))
+        drafts = []
+        for message in messages:
+            draft = _draft(window, known, message.article, message.part)
+            known.note(draft)
+            drafts.append(draft)
+            await asyncio.sleep(0)  # others of the process have their turn, too
+        await _write(tx, [draft for draft in drafts if draft.kind is not None], now)
+        return [draft.placed for draft in drafts]
 
     def forget(self) -> None:
         """What the database says may be something else: it is read again."""
         self._window = None
-
-    async def _place(self, tx: AsyncConnection, article: Article, now: datetime) -> Placed:
-        window = await self._current(tx, now, min(now, article.seen_at))
-        report = report_of(article)
-        story = await stories.story_of_article(tx, article.article_id)
-        if story is not None:
-            await _save(tx, article, report.trace, story, ReportKind.COPY)
-            return Placed(story, report, trace=report.trace, joined=True)
-        return await self._place_new(tx, article, report, window.judge(report))
-
-    async def _place_new(
-        self, tx: AsyncConnection, article: Article, report: Report, verdict: Verdict
-    ) -> Placed:
-        match verdict:
-            case Copy(story):
-                await _save(tx, article, report.trace, story, ReportKind.COPY)
-                return Placed(story, report, trace=report.trace, joined=True)
-            case Container(held):
-                story = await self._begin(tx, article, report, ReportKind.CONTAINER, held[0][0])
-                spans = {other: shared_spans(report, mask) for other, mask in held}
-                return Placed(story, report, spans, report.trace, container=True)
-            case Fresh():
-                story = await self._begin(tx, article, report, ReportKind.FIRST, None)
-                return Placed(story, report, trace=report.trace)
-
-    async def _begin(
-        self,
-        tx: AsyncConnection,
-        article: Article,
-        report: Report,
-        kind: ReportKind,
-        holds: str | None,
-    ) -> str:
-        story = story_of(article)
-        assert self._window is not None
-        likest = holds or next(iter(self._window.related(report.trace)), None)
-        group = await stories.group_of(tx, likest) if likest else None
-        await stories.begin(tx, story, group or story, article.first_seen_at)
-        await _save(tx, article, report.trace, story, kind)
-        return story
 
     async def _current(
         self, tx: AsyncConnection, now: datetime, reported_at: datetime
@@ -148,21 +133,75 @@ async def _read(tx: AsyncConnection, now: datetime) -> StoryWindow:
     return window
 
 
-async def _save(
-    tx: AsyncConnection, article: Article, trace: Trace, story: str, kind: ReportKind
-) -> None:
-    await stories.save_report(
-        tx,
-        StoredReport(
-            article_id=article.article_id,
-            story_id=story,
-            kind=kind.value,
-            outlet=trace.outlet[:LONGEST_OUTLET],
-            source=clean.line(article.source, _LONGEST_NAME) or article.feed_id,
-            title=headline_of(article, trace.short),
-            page=trace.url,
-            seen_at=article.first_seen_at,
-            trace=packed(trace),
-            url=safe_link(article.url),
-        ),
+async def _known(tx: AsyncConnection, article_ids: Collection[str]) -> _Known:
+    """What was placed before, also where its report is forgotten, or there was none yet."""
+    placements = await judgements.placements(tx, article_ids)
+    messages = {(p.article_id, p.revision, p.part): p.story_id for p in placements}
+    latest = {p.article_id: p.story_id for p in placements}
+    return _Known(messages, latest | dict(await stories.stories_of_articles(tx, article_ids)))
+
+
+def _draft(window: StoryWindow, known: _Known, article: Article, part: int) -> _Draft:
+    story = known.messages.get((article.article_id, article.revision, part))
+    if story is not None:
+        return _Draft(article, part, Placed(story))
+    report = report_of(article)
+    story = known.articles.get(article.article_id)
+    verdict = Copy(story) if story is not None else window.judge(report)
+    match verdict:
+        case Copy(story):
+            draft = _Draft(article, part, Placed(story, report, joined=True), ReportKind.COPY)
+        case Container(held):
+            spans = {other: shared_spans(report, mask) for other, mask in held}
+            placed = Placed(story_of(article), report, spans)
+            draft = _Draft(article, part, placed, ReportKind.CONTAINER, held[0][0])
+        case Fresh():
+            likest = next(iter(window.related(report.trace)), None)
+            draft = _Draft(
+                article, part, Placed(story_of(article), report), ReportKind.FIRST, likest
+            )
+        case _:
+            assert_never(verdict)
+    container = draft.kind is ReportKind.CONTAINER
+    window.add(report.trace, draft.placed.story_id, container=container)
+    return draft
+
+
+async def _write(tx: AsyncConnection, drafts: Sequence[_Draft], now: datetime) -> None:
+    new = [draft for draft in drafts if draft.kind is not ReportKind.COPY]
+    likest = {draft.likest for draft in new if draft.likest is not None}
+    groups = dict(await stories.groups_of(tx, likest)) if likest else {}
+    await stories.begin(tx, [_beginning(draft, groups) for draft in new])
+    await stories.save_reports(tx, [_stored(draft) for draft in drafts])
+    await judgements.place_in_stories(tx, [_placement(draft) for draft in drafts], now)
+
+
+def _beginning(draft: _Draft, groups: dict[str, str]) -> Beginning:
+    """A story that begins; `groups` learns its group, for those that follow."""
+    story = draft.placed.story_id
+    group = groups.get(draft.likest or "", story)
+    groups.setdefault(story, group)
+    return Beginning(story, group, draft.article.first_seen_at)
+
+
+def _placement(draft: _Draft) -> Placement:
+    article = draft.article
+    return Placement(article.article_id, article.revision, draft.part, draft.placed.story_id)
+
+
+def _stored(draft: _Draft) -> StoredReport:
+    article, report, kind = draft.article, draft.placed.report, draft.kind
+    assert report is not None and kind is not None
+    trace = report.trace
+    return StoredReport(
+        article_id=article.article_id,
+        story_id=draft.placed.story_id,
+        kind=kind.value,
+        outlet=trace.outlet[:LONGEST_OUTLET],
+        source=clean.line(article.source, _LONGEST_NAME) or article.feed_id,
+        title=headline_of(article, trace.short),
+        page=trace.url,
+        seen_at=article.first_seen_at,
+        trace=packed(trace),
+        url=safe_link(article.url),
     )

@@ -5,8 +5,9 @@ Who is addressed is `policy`'s decision, what is silenced that of `silencing`, w
 of `holding`, what a message says that of `composing`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 import structlog
@@ -48,11 +49,23 @@ class Tale:
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """The subscriptions, those that were left wholly, and the silences."""
+    """The silences; how often each rule was told to whom at once; the last numbers by story."""
 
-    subscriptions: Sequence[SubscriptionSpec]
-    left: frozenset[str]
     active: Sequence[Silence]
+    told_at_once: dict[str, dict[str, int]]
+    last: Mapping[str, dict[str, int]]
+
+    def counts_of(self, subscription_id: str) -> Mapping[str, int]:
+        return self.told_at_once.get(subscription_id, {})
+
+    def count(self, subscription_id: str, rule_ids: Sequence[str]) -> None:
+        counts = self.told_at_once.setdefault(subscription_id, {})
+        counts.update({rule: counts.get(rule, 0) + 1 for rule in rule_ids})
+
+    def next_sequence(self, story_id: str, subscription_id: str) -> int:
+        last = self.last[story_id]
+        last[subscription_id] = last.get(subscription_id, 0) + 1
+        return last[subscription_id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,36 +82,34 @@ class Telling:
 
     def __init__(self) -> None:
         self._subscribed = Subscribed()
-        self._facts: tuple[AsyncConnection, _Facts] | None = None
 
-    async def tell(self, tx: AsyncConnection, tale: Tale, now: datetime) -> int:
+    async def tell(self, tx: AsyncConnection, tales: Sequence[Tale], now: datetime) -> int:
         """Write down what is to be sent to whom, and what is held; how many a silence held."""
-        if not tale.new:
+        if not tales:
             return 0
-        facts = await self._facts_in(tx, now)
-        audience = addressed(facts.subscriptions, tale.new)
-        audience = _without_those_who_left(audience, facts.left)
+        subscriptions = await self._subscribed.current(tx)
+        left = await unsubscribed.wholly(tx)
+        addressees = [_addressees(tale, subscriptions, left) for tale in tales]
+        audience = {subscription for one in addressees for subscription in one}
         if not audience:
             return 0
-        sequences = await judgements.next_sequences(tx, tale.story_id, [s.id for s in audience])
-        at_once = await _at_once(tx, audience, now)
+        facts = _Facts(
+            await silences.active(tx, now),
+            await _at_once(tx, audience, now),
+            await judgements.last_sequences(tx, {tale.story_id for tale in tales}),
+        )
         messages: list[_Message] = []
-        for subscription, rule_ids in audience.items():
-            met = [match for match in tale.new if match.rule_id in rule_ids]
-            silenced = _silenced(facts.active, tale, subscription, now)
-            counts = at_once.get(subscription.id, {})
-            parts = disposed(subscription, met, silenced, counts, now)
-            messages += _composed(tale, subscription, parts, sequences[subscription.id])
+        for tale, addressed_by in zip(tales, addressees, strict=True):
+            messages += _messages(tale, addressed_by, facts, now)
+            await asyncio.sleep(0)  # others of the process have their turn, too
         await _write(tx, messages, now)
         return sum(_is_silenced(message) for message in messages)
 
-    async def _facts_in(self, tx: AsyncConnection, now: datetime) -> "_Facts":
-        """What is in force, read once for all that one transaction judges."""
-        if self._facts is None or self._facts[0] is not tx:
-            subscriptions = await self._subscribed.current(tx)
-            left, active = await unsubscribed.wholly(tx), await silences.active(tx, now)
-            self._facts = (tx, _Facts(subscriptions, left, active))
-        return self._facts[1]
+
+def _addressees(
+    tale: Tale, subscriptions: Sequence[SubscriptionSpec], left: frozenset[str]
+) -> Mapping[SubscriptionSpec, tuple[str, ...]]:
+    return _without_those_who_left(addressed(subscriptions, tale.new), left)
 
 
 def _without_those_who_left(
@@ -130,30 +141,59 @@ def _silenced(
 
 
 async def _at_once(
-    tx: AsyncConnection, audience: Mapping[SubscriptionSpec, Sequence[str]], now: datetime
-) -> Mapping[str, Mapping[str, int]]:
+    tx: AsyncConnection, audience: Collection[SubscriptionSpec], now: datetime
+) -> dict[str, dict[str, int]]:
     """How many alerts of each rule a subscription was told of at once this hour, if it asks."""
     capped: dict[datetime, list[str]] = {}
     for subscription in audience:
         if subscription.cap is not None:
             hour = hour_of(now, subscription.zone)
             capped.setdefault(hour.start, []).append(subscription.id)
-    counts: dict[str, Mapping[str, int]] = {}
+    counts: dict[str, dict[str, int]] = {}
     for since, subscription_ids in capped.items():  # zones of half an hour have hours of their own
-        counts.update(await told.at_once_since(tx, subscription_ids, since))
+        found = await told.at_once_since(tx, subscription_ids, since)
+        counts |= {subscription: dict(rules) for subscription, rules in found.items()}
     return counts
 
 
-def _composed(
-    tale: Tale, subscription: SubscriptionSpec, parts: Sequence[Part], sequence: int
+def _messages(
+    tale: Tale,
+    addressees: Mapping[SubscriptionSpec, Collection[str]],
+    facts: _Facts,
+    now: datetime,
 ) -> Sequence[_Message]:
-    messages = []
-    for number, part in enumerate(parts, sequence):
+    """The messages about one tale; `facts` learn of them, for the tales that follow."""
+    messages: list[_Message] = []
+    composed = _Composed(tale)
+    for subscription, rule_ids in addressees.items():
+        met = [match for match in tale.new if match.rule_id in rule_ids]
+        silenced = _silenced(facts.active, tale, subscription, now)
+        for part in disposed(subscription, met, silenced, facts.counts_of(subscription.id), now):
+            number = facts.next_sequence(tale.story_id, subscription.id)
+            messages.append(
+                _Message(subscription, part, composed.for_one(subscription, part, number))
+            )
+            if isinstance(part.disposition, Now):
+                facts.count(subscription.id, part.rule_ids)
+    return messages
+
+
+@dataclass(slots=True)
+class _Composed:
+    """What there is to say of a tale; whoever is told the same gets the same."""
+
+    tale: Tale
+    _said: dict[tuple[tuple[str, ...], str], AlertMessage] = field(default_factory=dict)
+
+    def for_one(self, subscription: SubscriptionSpec, part: Part, number: int) -> AlertMessage:
+        tale, key = self.tale, (part.rule_ids, subscription.zone)
         identity = delivery_id(tale.story_id, subscription.id, number)
         ids = DeliveryIds(identity, tale.story_id, subscription.id, number)
-        content = compose(tale.message, part.rule_ids, ids, subscription.zone, told=tale.reports)
-        messages.append(_Message(subscription, part, content))
-    return messages
+        said = self._said.get(key)
+        if said is None:
+            said = compose(tale.message, part.rule_ids, ids, subscription.zone, told=tale.reports)
+            self._said[key] = said
+        return said.model_copy(update=asdict(ids))
 
 
 async def _write(tx: AsyncConnection, messages: Sequence[_Message], now: datetime) -> None:

@@ -6,7 +6,7 @@ subscription asks for it. Which it is, is decided in pure code; who else reports
 `others`' decision, and how an update looks that of `render`.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -132,34 +132,36 @@ class Updating:
         self._channels: tuple[int, Mapping[str, ChannelSpec]] = (-1, {})
 
     async def update(
-        self, tx: AsyncConnection, story_id: str, told: Sequence[Told], now: datetime
+        self, tx: AsyncConnection, told: Mapping[str, Sequence[Told]], now: datetime
     ) -> None:
-        """Bring what was told of a story up to date."""
-        await _rewrite_held(tx, story_id, told)
-        rows = await updates.sent_about(tx, story_id)
+        """Bring what was told of stories up to date; `told` are the reports of each."""
+        if not told:
+            return
+        await _rewrite_held(tx, told)
+        rows: dict[str, list[Sent]] = {}
+        for row in await updates.sent_about(tx, told):
+            rows.setdefault(row.story_id, []).append(row)
         if not rows:
             return
-        readers = await self._readers(tx, story_id, now)
+        readers = await self._readers(tx, rows, now)
         channels = await self._channels_in_force(tx)
-        queued: list[Queued] = []
-        for subscription_id in dict.fromkeys(row.subscription_id for row in rows):
-            own = [row for row in rows if row.subscription_id == subscription_id]
-            for step in steps_for(own, readers.get(subscription_id), channels, told, now):
+        for story_id, about in rows.items():
+            steps = list(_steps(about, readers[story_id], channels, told[story_id], now))
+            for step in steps:
                 if isinstance(step, Rewritten):
                     await updates.rewrite(tx, step.delivery_id, step.message.encode())
-                else:
-                    queued.append(step)
-        await _enqueue(tx, story_id, queued, now)
+            queued = [step for step in steps if isinstance(step, Queued)]
+            await _enqueue(tx, story_id, queued, now)
 
     async def _readers(
-        self, tx: AsyncConnection, story_id: str, now: datetime
-    ) -> Mapping[str, SubscriptionSpec]:
+        self, tx: AsyncConnection, story_ids: Iterable[str], now: datetime
+    ) -> Mapping[str, Mapping[str, SubscriptionSpec]]:
         """The subscriptions that may hear more of a story: not those who wanted no more of it."""
         active, left = await silences.active(tx, now), await unsubscribed.wholly(tx)
+        present = [s for s in await self._subscribed.current(tx) if s.id not in left]
         return {
-            s.id: s
-            for s in await self._subscribed.current(tx)
-            if s.id not in left and not story_is_silent(active, story_id, s.id, now)
+            story: {s.id: s for s in present if not story_is_silent(active, story, s.id, now)}
+            for story in story_ids
         }
 
     async def _channels_in_force(self, tx: AsyncConnection) -> Mapping[str, ChannelSpec]:
@@ -168,6 +170,18 @@ class Updating:
             stored = await written.items(tx, Kind.CHANNELS)
             self._channels = (generation, _readable(stored))
         return self._channels[1]
+
+
+def _steps(
+    rows: Sequence[Sent],
+    readers: Mapping[str, SubscriptionSpec],
+    channels: Mapping[str, ChannelSpec],
+    told: Sequence[Told],
+    now: datetime,
+) -> Iterator[Rewritten | Queued]:
+    for subscription_id in dict.fromkeys(row.subscription_id for row in rows):
+        own = [row for row in rows if row.subscription_id == subscription_id]
+        yield from steps_for(own, readers.get(subscription_id), channels, told, now)
 
 
 def _readable(stored: Mapping[str, StoredItem]) -> Mapping[str, ChannelSpec]:
@@ -181,10 +195,10 @@ def _readable(stored: Mapping[str, StoredItem]) -> Mapping[str, ChannelSpec]:
     return specs
 
 
-async def _rewrite_held(tx: AsyncConnection, story_id: str, told: Sequence[Told]) -> None:
-    for row in await updates.held_about(tx, story_id):
+async def _rewrite_held(tx: AsyncConnection, told: Mapping[str, Sequence[Told]]) -> None:
+    for row in await updates.held_about(tx, told):
         old = _alert(row.message)
-        new = with_others(old, told) if old is not None else None
+        new = with_others(old, told[row.story_id]) if old is not None else None
         if old is not None and new is not None and says_more(new, old):
             await updates.rewrite_held(tx, row.held_id, new.encode())
 

@@ -213,9 +213,9 @@ async def enqueue(tx: AsyncConnection, new: Sequence[NewDelivery], now: datetime
 
 async def enqueue_missing(tx: AsyncConnection, new: Sequence[NewDelivery], now: datetime) -> None:
     """The same, but those that are there already stay as they are."""
-    for delivery in new:
-        statement = insert_into(tx, deliveries).values(**_row(delivery, now))
-        await tx.execute(statement.on_conflict_do_nothing())
+    if new:
+        statement = insert_into(tx, deliveries).on_conflict_do_nothing()
+        await tx.execute(statement, [_row(delivery, now) for delivery in new])
 
 
 async def lease(  # noqa: PLR0913 - all that tells one lease from another

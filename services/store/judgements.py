@@ -15,7 +15,7 @@ from services.store.delivery_tables import (
     held,
     story_articles,
 )
-from services.store.upsert import Insert, insert_into
+from services.store.upsert import Insert, among, insert_into
 
 NOTHING_CONSUMED = -1
 
@@ -50,6 +50,16 @@ class Alert:
     told_in: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A message about a revision of an article, in its story."""
+
+    article_id: str
+    revision: str
+    part: int
+    story_id: str
+
+
 async def consumed(tx: AsyncConnection, place: Place) -> int:
     """The offset of the last record that a judge has finished here."""
     value = await tx.scalar(select(consumed_offsets.c.position).where(*_at(place)))
@@ -74,34 +84,40 @@ async def advance(tx: AsyncConnection, place: Place, expected: int, offset: int)
         )
 
 
-async def story_of(tx: AsyncConnection, article_id: str, revision: str, part: int) -> str | None:
-    """The story that this very message was judged to belong to, if it was."""
-    story: str | None = await tx.scalar(
-        select(story_articles.c.story_id).where(
-            story_articles.c.article_id == article_id,
-            story_articles.c.revision == revision,
-            story_articles.c.part == part,
-        )
+async def placements(tx: AsyncConnection, article_ids: Collection[str]) -> Sequence[Placement]:
+    """The stories that messages about these articles were judged to belong to, in order."""
+    columns = [story_articles.c[name] for name in Placement.__slots__]
+    rows = await tx.execute(
+        select(*columns)
+        .where(among(tx, story_articles.c.article_id, article_ids))
+        .order_by(story_articles.c.judged_at)
     )
-    return story
+    return [Placement(*row) for row in rows]
 
 
-async def place_in_story(
-    tx: AsyncConnection, story_id: str, article: tuple[str, str, int], now: datetime
-) -> None:
-    """Record that (article id, revision, part) belongs to a story."""
-    article_id, revision, part = article
-    await tx.execute(
-        insert(story_articles).values(
-            article_id=article_id, revision=revision, part=part, story_id=story_id, judged_at=now
-        )
-    )
+async def place_in_stories(tx: AsyncConnection, new: Sequence[Placement], now: datetime) -> None:
+    """Record that these messages belong to these stories."""
+    if new:
+        names = Placement.__slots__
+        rows = [{n: getattr(p, n) for n in names} | {"judged_at": now} for p in new]
+        await tx.execute(insert(story_articles), rows)
 
 
 async def raised(tx: AsyncConnection, story_id: str) -> set[str]:
     """The rules that have raised an alert for this story."""
-    rows = await tx.scalars(select(alerts.c.rule_id).where(alerts.c.story_id == story_id))
-    return set(rows)
+    return (await raised_by(tx, [story_id]))[story_id]
+
+
+async def raised_by(tx: AsyncConnection, story_ids: Collection[str]) -> dict[str, set[str]]:
+    """For each story the rules that have raised an alert for it."""
+    found: dict[str, set[str]] = {story: set() for story in story_ids}
+    if found:
+        columns = (alerts.c.story_id, alerts.c.rule_id)
+        for story, rule in await tx.execute(
+            select(*columns).where(among(tx, alerts.c.story_id, found))
+        ):
+            found[story].add(rule)
+    return found
 
 
 async def raise_alerts(tx: AsyncConnection, new: Sequence[Alert], now: datetime) -> None:
@@ -120,16 +136,24 @@ async def next_sequences(
 
     What is held back counts: it may still become a message of its own.
     """
-    last: dict[str, int] = {}
-    for table in (deliveries, held):
-        rows = await tx.execute(
-            select(table.c.subscription_id, func.max(table.c.sequence))
-            .where(table.c.story_id == story_id)
-            .group_by(table.c.subscription_id)
-        )
-        for subscription, sequence in rows:
-            last[subscription] = max(last.get(subscription, 0), int(sequence))
+    last = (await last_sequences(tx, [story_id]))[story_id]
     return {s: last.get(s, 0) + 1 for s in subscription_ids}
+
+
+async def last_sequences(
+    tx: AsyncConnection, story_ids: Collection[str]
+) -> dict[str, dict[str, int]]:
+    """For each story and subscription the number of its last message about it, if there is one."""
+    last: dict[str, dict[str, int]] = {story: {} for story in story_ids}
+    for table in (deliveries, held) if last else ():
+        rows = await tx.execute(
+            select(table.c.story_id, table.c.subscription_id, func.max(table.c.sequence))
+            .where(among(tx, table.c.story_id, last))
+            .group_by(table.c.story_id, table.c.subscription_id)
+        )
+        for story, subscription, sequence in rows:
+            last[story][subscription] = max(last[story].get(subscription, 0), int(sequence))
+    return last
 
 
 def _first_step(tx: AsyncConnection, place: Place, offset: int) -> Insert:

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.store.delivery_tables import stories, story_articles, story_reports
-from services.store.upsert import insert_into, upsert
+from services.store.delivery_tables import stories, story_reports
+from services.store.upsert import among, insert_into, upsert_each
 
 _ROWS_AT_ONCE = 1_000
+_OF_THE_FIRST = ("story_id", "kind", "seen_at")  # kept when a report is saved again
 MOST_TOLD = 500
 """A message counts at most so many reports beside its own."""
 
@@ -41,6 +42,15 @@ class StoredReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Beginning:
+    """A new story, in a group of stories or in one of its own."""
+
+    story_id: str
+    group_id: str
+    begun_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """A report of a story, as a message names it."""
 
@@ -53,39 +63,30 @@ class Told:
     url: str | None = None
 
 
-async def story_of_article(tx: AsyncConnection, article_id: str) -> str | None:
-    """The story that an article tells, in whatever revision, also where its report is forgotten
-    or was judged before there were any."""
-    found: str | None = await tx.scalar(
-        select(story_reports.c.story_id).where(story_reports.c.article_id == article_id)
+async def stories_of_articles(
+    tx: AsyncConnection, article_ids: Collection[str]
+) -> Mapping[str, str]:
+    """The story of each of these articles of which there is a report."""
+    columns = (story_reports.c.article_id, story_reports.c.story_id)
+    rows = await tx.execute(
+        select(*columns).where(among(tx, story_reports.c.article_id, article_ids))
     )
-    return found or await tx.scalar(
-        select(story_articles.c.story_id)
-        .where(story_articles.c.article_id == article_id)
-        .order_by(story_articles.c.judged_at.desc())
-        .limit(1)
-    )
+    return {row.article_id: row.story_id for row in rows}
 
 
-async def begin(tx: AsyncConnection, story_id: str, group_id: str, now: datetime) -> None:
-    """A story begins, in a group of stories or in one of its own."""
-    row = {"story_id": story_id, "group_id": group_id, "begun_at": now}
-    await tx.execute(insert_into(tx, stories).values(row).on_conflict_do_nothing())
+async def begin(tx: AsyncConnection, new: Sequence[Beginning]) -> None:
+    """Stories begin; those that have begun before stay as they are."""
+    if new:
+        rows = [{name: getattr(one, name) for name in Beginning.__slots__} for one in new]
+        await tx.execute(insert_into(tx, stories).on_conflict_do_nothing(), rows)
 
 
-async def group_of(tx: AsyncConnection, story_id: str) -> str | None:
-    """The group that a story belongs to."""
-    found: str | None = await tx.scalar(
-        select(stories.c.group_id).where(stories.c.story_id == story_id)
-    )
-    return found
-
-
-async def save_report(tx: AsyncConnection, report: StoredReport) -> None:
-    """A report has been placed; a later revision of it replaces what is kept."""
-    row = {name: getattr(report, name) for name in StoredReport.__slots__}
-    keep = ("story_id", "kind", "seen_at")
-    await tx.execute(upsert(tx, story_reports, [row], ["article_id"], keep))
+async def save_reports(tx: AsyncConnection, reports: Sequence[StoredReport]) -> None:
+    """Reports have been placed; a later revision of one replaces what is kept of it."""
+    if reports:
+        names = StoredReport.__slots__
+        statement = upsert_each(tx, story_reports, names, ("article_id",), _OF_THE_FIRST)
+        await tx.execute(statement, [{n: getattr(one, n) for n in names} for one in reports])
 
 
 async def traces_since(tx: AsyncConnection, since: datetime) -> AsyncIterator[StoredReport]:
@@ -105,23 +106,40 @@ async def traces_since(tx: AsyncConnection, since: datetime) -> AsyncIterator[St
 
 async def told_beside(tx: AsyncConnection, story_id: str) -> Sequence[Told]:
     """The reports of all stories of a story's group, in the order in which they were seen."""
+    return (await told_beside_each(tx, [story_id]))[story_id]
+
+
+async def told_beside_each(
+    tx: AsyncConnection, story_ids: Collection[str]
+) -> Mapping[str, Sequence[Told]]:
+    """The same for each of these stories."""
+    told: dict[str, list[Told]] = {story: [] for story in story_ids}
+    if not told:
+        return told
     columns = [story_reports.c[name] for name in Told.__slots__]
-    own = select(stories.c.group_id).where(stories.c.story_id == story_id).scalar_subquery()
-    rows = await tx.execute(
-        select(*columns)
-        .join(stories, stories.c.story_id == story_reports.c.story_id)
-        .where(stories.c.group_id == own)
-        .order_by(story_reports.c.seen_at, story_reports.c.article_id)
-        .limit(MOST_TOLD)
+    own = stories.alias("own")
+    order = (story_reports.c.seen_at, story_reports.c.article_id)
+    place = func.row_number().over(partition_by=own.c.story_id, order_by=order)
+    found = (
+        select(own.c.story_id.label("beside"), *columns, place.label("place"))
+        .join(stories, stories.c.group_id == own.c.group_id)
+        .join(story_reports, story_reports.c.story_id == stories.c.story_id)
+        .where(among(tx, own.c.story_id, told))
+        .subquery()
     )
-    return [Told(**{**row._mapping, "kind": ReportKind(row.kind)}) for row in rows]
+    rows = await tx.execute(select(found).where(found.c.place <= MOST_TOLD).order_by("place"))
+    for beside, article_id, story_id, kind, outlet, source, seen_at, url, _ in rows:
+        told[beside].append(
+            Told(article_id, story_id, ReportKind(kind), outlet, source, seen_at, url)
+        )
+    return told
 
 
 async def groups_of(tx: AsyncConnection, story_ids: Collection[str]) -> Mapping[str, str]:
     """The group of each story."""
     rows = await tx.execute(
         select(stories.c.story_id, stories.c.group_id).where(
-            stories.c.story_id.in_(sorted(story_ids))
+            among(tx, stories.c.story_id, sorted(story_ids))
         )
     )
     return {row.story_id: row.group_id for row in rows}

@@ -5,7 +5,7 @@ which waits until the other is out (`deliveries.lease`). So nothing has to be co
 attempt ends, and a crash in between loses nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, and_, or_, select, update
@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.deliveries import DeliveryKind, DeliveryState, Leased
 from services.store.delivery_tables import deliveries, held
+from services.store.upsert import among
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Sent:
     """A message about a story, sent or on its way. `free`: it can still be rewritten."""
 
     delivery_id: str
+    story_id: str
     subscription_id: str
     channel_id: str
     sequence: int
@@ -35,13 +37,14 @@ class StillHeld:
     """A message about a story that waits for a summary."""
 
     held_id: str
+    story_id: str
     message: bytes
 
 
-async def sent_about(tx: AsyncConnection, story_id: str) -> Sequence[Sent]:
-    """The alerts and updates about a story, by their sequence. The free ones are locked."""
+async def sent_about(tx: AsyncConnection, story_ids: Collection[str]) -> Sequence[Sent]:
+    """The alerts and updates about stories, by their sequence. The free ones are locked."""
     about = (
-        deliveries.c.story_id == story_id,
+        among(tx, deliveries.c.story_id, story_ids),
         deliveries.c.kind.in_([DeliveryKind.ALERT.value, DeliveryKind.UPDATE.value]),
     )
     # A sender or a judge that is at work on a row right now has it: it is not waited for.
@@ -67,14 +70,14 @@ async def sent_about(tx: AsyncConnection, story_id: str) -> Sequence[Sent]:
     ]
 
 
-async def held_about(tx: AsyncConnection, story_id: str) -> Sequence[StillHeld]:
-    """The messages about a story that are held; those being released right now are not."""
+async def held_about(tx: AsyncConnection, story_ids: Collection[str]) -> Sequence[StillHeld]:
+    """The messages about stories that are held; those being released right now are not."""
     rows = await tx.execute(
-        select(held.c.held_id, held.c.message)
-        .where(held.c.story_id == story_id, held.c.released_at.is_(None))
+        select(held.c.held_id, held.c.story_id, held.c.message)
+        .where(among(tx, held.c.story_id, story_ids), held.c.released_at.is_(None))
         .with_for_update(skip_locked=True)
     )
-    return [StillHeld(row.held_id, row.message) for row in rows]
+    return [StillHeld(*row) for row in rows]
 
 
 async def rewrite(tx: AsyncConnection, delivery_id: str, message: bytes) -> None:

@@ -20,10 +20,12 @@ from sqlalchemy import (
     Table,
     Text,
     Update,
+    any_,
     bindparam,
     cast,
     column,
     func,
+    literal,
     select,
     true,
     update,
@@ -35,6 +37,18 @@ from sqlalchemy.types import TypeEngine
 from services.store.tables import UtcDateTime
 
 Insert = postgresql.Insert | sqlite.Insert
+
+
+def among(
+    tx: AsyncConnection, column: ColumnElement[Any], values: Collection[Any]
+) -> ColumnElement[bool]:
+    """Whether a column of text has one of these values.
+
+    On PostgreSQL it is the same statement for any number of them, and prepared once.
+    """
+    if _is_sqlite(tx):
+        return column.in_(values)
+    return column == any_(literal(list(values), postgresql.ARRAY(Text())))
 
 
 def insert_into(tx: AsyncConnection, table: Table) -> Insert:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from services.store import deliveries, judgements
 from services.store.database import Database
 from services.store.deliveries import DeliveryState, Leased, NewDelivery
-from services.store.judgements import NOTHING_CONSUMED, Alert, OvertakenError, Place
+from services.store.judgements import NOTHING_CONSUMED, Alert, OvertakenError, Place, Placement
 from tests.contracts.store_contract import MINUTE, NOW, PATIENCE, InjectedError, StoreBase
 
 PLACE = Place("notifier", "matches", 0)
@@ -128,10 +128,9 @@ class JudgementContract(StoreBase):
 
     async def test_an_articles_revision_and_part_find_their_story(self, store: Database) -> None:
         async with store.write() as tx:
-            await judgements.place_in_story(tx, "story", ("a", "r1", 1), NOW)
-            assert await judgements.story_of(tx, "a", "r1", 1) == "story"
-            assert await judgements.story_of(tx, "a", "r1", 2) is None
-            assert await judgements.story_of(tx, "a", "r2", 1) is None
+            one, other = Placement("a", "r1", 1, "story"), Placement("b", "r1", 1, "story")
+            await judgements.place_in_stories(tx, [one, other], NOW)
+            assert await judgements.placements(tx, ["a", "c"]) == [one]
 
     async def test_a_rule_raises_one_alert_in_a_story(self, store: Database) -> None:
         async with store.write() as tx:

@@ -10,9 +10,9 @@ from services.store.database import Database
 from services.store.deliveries import NewDelivery
 from services.store.feeds import PageRetry
 from services.store.held import NewHeld, Why
-from services.store.judgements import Alert
+from services.store.judgements import Alert, Placement
 from services.store.lookups import JudgedRevision, RaisedAlert
-from services.store.stories import StoredReport
+from services.store.stories import Beginning, StoredReport
 from services.store.written import Kind
 from tests.contracts.store_contract import MINUTE, NOW, StoreBase
 
@@ -39,9 +39,10 @@ class LookupContract(StoreBase):
         self, store: Database
     ) -> None:
         async with store.write() as tx:
-            await judgements.place_in_story(tx, "s", ("a1", "r2", 1), NOW + MINUTE)
-            await judgements.place_in_story(tx, "s", ("a1", "r1", 1), NOW)
-            await judgements.place_in_story(tx, "t", ("a2", "r1", 1), NOW)
+            later = Placement("a1", "r2", 1, "s")
+            await judgements.place_in_stories(tx, [later], NOW + MINUTE)
+            first = [Placement("a1", "r1", 1, "s"), Placement("a2", "r1", 1, "t")]
+            await judgements.place_in_stories(tx, first, NOW)
         async with store.read() as tx:
             found = await lookups.judged(tx, "a1")
         assert found == [JudgedRevision("s", "r1", NOW), JudgedRevision("s", "r2", NOW + MINUTE)]
@@ -49,11 +50,11 @@ class LookupContract(StoreBase):
     async def test_the_reports_of_an_event_are_those_of_its_stories(self, store: Database) -> None:
         async with store.write() as tx:
             for story, group in (("s", "s"), ("t", "s"), ("u", "u")):
-                await stories.begin(tx, story, group, NOW)
+                await stories.begin(tx, [Beginning(story, group, NOW)])
                 report = StoredReport(
                     f"a-{story}", story, "first", "host", "Source", "Title", None, NOW, b"t"
                 )
-                await stories.save_report(tx, report)
+                await stories.save_reports(tx, [report])
         async with store.read() as tx:
             assert [r.story_id for r in await shown.reports(tx, "t")] == ["s", "t"]
             assert [r.story_id for r in await shown.reports(tx, "u")] == ["u"]

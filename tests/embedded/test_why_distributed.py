@@ -14,7 +14,7 @@ from services.bus.port import Outgoing
 from services.engine.ruleset import RuleSet
 from services.store import deliveries, judgements, written
 from services.store.database import open_database
-from services.store.judgements import Alert
+from services.store.judgements import Alert, Placement
 from services.store.written import Kind
 from tests.embedded.command_line import an_empty_place, typed
 from tests.engine.newsroom import article
@@ -60,7 +60,7 @@ async def _put_into_database(url: str) -> None:
         await written.put(tx, Kind.FEEDS, {"coast-wire": feed}, "apply", NOW)
         rule = {"id": "drones", "name": "Drones", "query": RULE.query}
         await written.put(tx, Kind.RULES, {"drones": rule}, "apply", NOW - timedelta(days=1))
-        await judgements.place_in_story(tx, "story", (NAME, TOLD.revision, 1), NOW)
+        await judgements.place_in_stories(tx, [Placement(NAME, TOLD.revision, 1, "story")], NOW)
         alert = Alert("alert", "drones", "story", 1, "normal", NAME, TOLD.revision)
         await judgements.raise_alerts(tx, [alert], NOW)
         new = deliveries.NewDelivery("delivery", "story", "all", 1, "desk", b"message")

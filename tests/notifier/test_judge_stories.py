@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from schemas.matches import ArticleField, Clause, Hit, RuleMatch
+from schemas.matches import ArticleField, ArticleMatches, Clause, Hit, RuleMatch
 from services.bus.port import Record
 from services.notifier.message import AlertMessage
 from services.notifier.placing import REPORTS_KEPT, Placing
@@ -317,8 +317,9 @@ def test_a_trace_that_is_none_is_passed_over(blob: bytes | None) -> None:
 
 
 async def test_placing_the_same_report_twice_finds_its_story(database: Database) -> None:
-    placing, one = Placing(), article()
+    placing = Placing()
+    one = ArticleMatches(article=article(), matches=(met("iran"),), matched_at=NOW)
     async with database.write() as tx:
-        first = await placing.place(tx, one, 1, NOW)
-        again = await placing.place(tx, one, 1, NOW)
-    assert (again.story_id, again.trace) == (first.story_id, None)
+        (first,) = await placing.place(tx, [one], NOW)
+        (again,) = await placing.place(tx, [one], NOW)
+    assert (again.story_id, again.report, again.joined) == (first.story_id, None, False)

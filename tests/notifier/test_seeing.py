@@ -6,7 +6,7 @@ from services.notifier.message import SummaryKind, SummaryMessage
 from services.store import deliveries, held, stories
 from services.store.database import Database
 from services.store.held import NewHeld, Why
-from services.store.stories import ReportKind, StoredReport
+from services.store.stories import Beginning, ReportKind, StoredReport
 from tests.notifier.alerts import NOW, ferry_alert
 from tests.notifier.linked_pages import desk, kept
 from tests.notifier.notices import told
@@ -50,7 +50,7 @@ async def test_all_other_reports_are_shown_copies_apart_from_the_events(
     async with database.write() as tx:
         for story in (ALERT.story_id, "s-2", "s-3"):
             group = story if story == "s-3" else "g"
-            await stories.begin(tx, story, group, NOW)
+            await stories.begin(tx, [Beginning(story, group, NOW)])
         for one in (
             report(
                 "Harbour Gazette",
@@ -63,7 +63,7 @@ async def test_all_other_reports_are_shown_copies_apart_from_the_events(
             report("Courier", "s-2", ReportKind.FIRST, None),
             report("Stranger", "s-3", ReportKind.FIRST, "stranger.example/1"),
         ):
-            await stories.save_report(tx, one)
+            await stories.save_reports(tx, [one])
     async with desk(database) as at:
         shown = await at.get(at.links.alert(ALERT.delivery_id))
     same, related = shown.words.split("The same report elsewhere")[1].split("Other reports of")
