@@ -1,11 +1,18 @@
 """What is wrong with a message, or with the words for it, fails visibly and blocks nobody."""
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+
 import pytest
 
-from services.notifier.render import CannotRenderError
+from services.notifier.render import CannotRenderError, render_slack_reply
 from services.notifier.render.guarded import guarded
 from services.store import failures
 from services.store.database import Database
+from tests.notifier import inboxes
+from tests.notifier.alerts import NOW, ferry_alert
+from tests.notifier.inboxes import Inbox
 from tests.notifier.sending import SendingDesk
 
 BUG = CannotRenderError("KeyError")
@@ -47,3 +54,29 @@ def test_a_renderer_that_raises_says_so_without_its_words() -> None:
 
     with pytest.raises(CannotRenderError, match=r"^KeyError$"):
         guarded(broken)("x")
+
+
+EVERY_CHANNEL = {
+    "console": inboxes.console,
+    "slack webhook": inboxes.slack_webhook,
+    "slack bot": inboxes.slack_bot,
+    "email": inboxes.email,
+    "webhook": inboxes.webhook,
+    "apprise": partial(inboxes.apprise, "json"),
+}
+
+
+@pytest.mark.parametrize("opened", EVERY_CHANNEL.values(), ids=EVERY_CHANNEL)
+async def test_every_channel_tells_a_renderers_bug_from_an_outage(
+    opened: Callable[[], AbstractAsyncContextManager[Inbox]],
+) -> None:
+    unforeseen = ferry_alert().model_copy(update={"title": None})
+    async with opened() as inbox:
+        with pytest.raises(CannotRenderError):
+            await inbox.channel.send(unforeseen, NOW, inbox.before)
+        await inbox.channel.close()
+
+
+def test_so_does_slacks_reply() -> None:
+    with pytest.raises(CannotRenderError):
+        render_slack_reply(ferry_alert().model_copy(update={"title": None, "others": (None,)}))

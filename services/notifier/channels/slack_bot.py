@@ -31,8 +31,7 @@ from services.notifier.channels.slack_connection import (
 from services.notifier.channels.slack_receipt import Place, is_channel_id, place_of
 from services.notifier.message import AlertMessage, AnyMessage
 from services.notifier.outcome import Delivered, Outcome, Reason, TryLater
-from services.notifier.render import offers_for, render_slack
-from services.notifier.render.slack import render_slack_reply
+from services.notifier.render import offers_for, render_slack, render_slack_reply
 from services.runtime.netguard import NOTHING_PRIVATE, Networks, opening_a_proxy
 from services.runtime.secrets import MissingSecret, resolve
 
