@@ -58,7 +58,9 @@ async def _record_other(tx: AsyncConnection, channel_id: str, end: Ended) -> str
         case Done():
             return None
         case Again(reason, detail, at, _, uncertain):
-            await deliveries.record_retry(tx, row, reason.value, detail, at, uncertain=uncertain)
+            await deliveries.record_retry(
+                tx, row, reason.value, detail, at, uncertain=uncertain, failed_at=end.at
+            )
             return None
         case Held(reason, detail):
             # Due at once: it is the channel that waits, not the delivery.

@@ -92,7 +92,8 @@ def next_step(
         case GaveUp(reason, detail):
             return Over(reason, detail)
         case TryLater(reason, after, detail, uncertain):
-            if now - leased.due_at >= policy.give_up_after:
+            # What was never tried has not failed for long, however long it has waited for us.
+            if leased.attempts and now - leased.due_at >= policy.give_up_after:
                 return Over(Reason.EXPIRED, f"last tried: {reason.value}: {detail}")
             rests = now + after if after is not None else None
             # Of a pause that the channel asks for the delivery is not to blame: its own waits

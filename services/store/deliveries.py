@@ -294,7 +294,7 @@ async def record_failed(
     return changed.rowcount == 1
 
 
-async def record_retry(
+async def record_retry(  # noqa: PLR0913 - all that an attempt has to say
     tx: AsyncConnection,
     leased: Leased,
     reason: str,
@@ -302,16 +302,20 @@ async def record_retry(
     next_attempt_at: datetime,
     *,
     uncertain: bool = False,
+    failed_at: datetime | None = None,
 ) -> None:
     """The attempt failed; the row is free again from `next_attempt_at`.
 
-    `uncertain`: it may have arrived all the same.
+    `uncertain`: it may have arrived all the same. `failed_at`: of a row that was never tried
+    before, from when its age counts.
 
     Nothing happens if the row has passed to another owner.
     """
+    first = failed_at is not None and not leased.attempts
     await tx.execute(
         _held(leased).values(
             **_ENDED,
+            **({"due_at": failed_at} if first else {}),
             reason=reason,
             detail=text_of(detail),
             next_attempt_at=next_attempt_at,

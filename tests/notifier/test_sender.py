@@ -70,7 +70,7 @@ def desk(database: Database) -> SendingDesk:
     ],
 )
 def test_what_follows_from_an_outcome(outcome: Outcome, age: timedelta, expected: Step) -> None:
-    leased = Leased("a", "me", b"", NOW - age, attempts=0)
+    leased = Leased("a", "me", b"", NOW - age, attempts=1 if age > DAY else 0)
     assert next_step(outcome, leased, POLICY, NOW, 0.5) == expected
 
 
@@ -362,3 +362,19 @@ async def test_the_lease_outlasts_every_attempt_that_it_is_for(desk: SendingDesk
     await sending
     assert sorted(desk.channel.sent) == list("abcdefghij")
     assert set((await desk.states()).values()) == {"delivered"}
+
+
+async def test_what_waited_for_the_notifier_itself_is_tried_as_long_as_anything_else(
+    desk: SendingDesk,
+) -> None:
+    """Nobody was there for four days; then the channel wants a pause."""
+    away = TryLater(Reason.UNREACHABLE, None, "no route")
+    await desk.queue("a")
+    desk.clock.pass_by(days=4)
+    desk.channel.answers.extend([away] * 3)
+    sender = desk.sender()
+    for _ in range(3):
+        await desk.send_due(sender)
+        desk.clock.pass_by(hours=20)
+    await desk.send_due(sender)
+    assert await desk.states() == {"a": "delivered"}
