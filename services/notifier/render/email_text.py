@@ -120,6 +120,8 @@ def _sentence(excerpt: Excerpt) -> str:
 
 
 def _wrapped(text: str, indent: str = "") -> list[str]:
+    if 0 < len(text) <= _COLUMNS - len(indent) and text.isprintable() and text == text.strip():
+        return [indent + text]  # most lines are, and textwrap takes its time
     return textwrap.wrap(
         text,
         _COLUMNS,

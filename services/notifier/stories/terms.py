@@ -73,7 +73,7 @@ class Frequencies:
 
 def terms_of(bag: Bag, frequencies: Frequencies) -> Terms:
     """The telling words of a text."""
-    rare = ~np.isin(bag.words, _COMMON, assume_unique=True)
+    rare = ~_places_in(_COMMON, bag.words)[1]
     words, counts = bag.words[rare], bag.counts[rare]
     weights = (1 + np.log(counts.astype(np.float32))) * frequencies.rarity(words)
     norm = float(np.linalg.norm(weights)) or 1.0
@@ -83,7 +83,19 @@ def terms_of(bag: Bag, frequencies: Frequencies) -> Terms:
 
 def likeness(one: Terms, other: Terms) -> float:
     """The cosine of two texts, as far as their kept words tell: 0 to 1."""
-    _, mine, theirs = np.intersect1d(
-        one.words, other.words, assume_unique=True, return_indices=True
-    )
-    return float(one.weights[mine] @ other.weights[theirs])
+    if not len(other.words):
+        return 0.0
+    places, shared = _places_in(other.words, one.words)
+    return float(one.weights[shared] @ other.weights[places[shared]])
+
+
+def _places_in(
+    ascending: npt.NDArray[np.uint32], words: npt.NDArray[np.uint32]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.bool_]]:
+    """Where each word would stand, and whether it stands there.
+
+    Looked up, not sorted together as `np.isin` and `np.intersect1d` do: that is what most of the
+    time went into.
+    """
+    places = np.minimum(ascending.searchsorted(words), len(ascending) - 1)
+    return places, ascending[places] == words
