@@ -43,11 +43,20 @@ async def record(tx: AsyncConnection, channel_id: str, ended: Sequence[Ended]) -
     await deliveries.record_all_delivered(tx, done)
     suspended_for: str | None = None
     works_again = False
-    for end in ended:
+    for end in sorted(ended, key=_in_whose_turn):
         suspended_for = await _record_other(tx, channel_id, end) or suspended_for
         if end.trial:
             works_again = await _conclude_trial(tx, channel_id, end)
     return Recorded(suspended_for, works_again)
+
+
+def _in_whose_turn(end: Ended) -> tuple[bool, str]:
+    """What is given up comes last, by its reason: two notifiers count in the same rows."""
+    match end.step:
+        case Over(reason=reason):
+            return True, reason.value
+        case _:
+            return False, ""
 
 
 async def _record_other(tx: AsyncConnection, channel_id: str, end: Ended) -> str | None:

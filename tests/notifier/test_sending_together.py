@@ -7,13 +7,16 @@ from datetime import datetime
 
 import pytest
 
+from services.notifier import recording
+from services.notifier.attempting import Ended
 from services.notifier.channels.port import NOTHING_BEFORE, Before
 from services.notifier.message import AnyMessage
 from services.notifier.outcome import Delivered, GaveUp, Outcome, Reason, TryLater
 from services.notifier.recording import TRIAL_EVERY
 from services.notifier.spreading import Spreader
+from services.notifier.steps import Over
 from services.runtime.wakeup import Wakeup
-from services.store import notices, suspensions
+from services.store import deliveries, failures, notices, suspensions
 from services.store.database import Database, DatabaseUnavailableError, open_database
 from services.store.tables import metadata
 from tests.notifier.judging import FailingDatabase, met, new_judge, record, subscribe
@@ -148,3 +151,28 @@ async def _empty(database: Database) -> None:
     async with database.write() as tx:
         for table in reversed(metadata.sorted_tables):
             await tx.execute(table.delete())
+
+
+async def test_notifiers_that_give_up_for_several_reasons_at_once_wait_for_each_other(
+    postgres_url: str,
+) -> None:
+    async with open_database(postgres_url) as one, open_database(postgres_url) as two:
+        desk = SendingDesk(one)
+        reasons = [Reason.REFUSED, Reason.INVALID_MESSAGE, Reason.EXPIRED]
+        names = [f"{n:03}" for n in range(60)]
+        await desk.queue(*names)
+
+        async def give_up(database: Database, owner: str, order: list[Reason]) -> None:
+            now = desk.clock()
+            for _ in range(10):
+                async with database.write() as tx:
+                    rows = await deliveries.lease(tx, "desk", owner, now, now + TRIAL_EVERY, 3)
+                pairs = zip(rows, order, strict=True)
+                ended = [Ended(row, None, Over(reason, "no"), now) for row, reason in pairs]
+                async with database.write() as tx:
+                    await recording.record(tx, "desk", ended)
+
+        await asyncio.gather(give_up(one, "a", reasons), give_up(two, "b", reasons[::-1]))
+        async with one.write() as tx:
+            counted = {e.reason: e.failures for e in await failures.untold(tx, desk.clock())}
+        assert counted == {"refused": 20, "invalid_message": 20, "expired": 20}
