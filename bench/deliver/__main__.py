@@ -8,22 +8,21 @@ delivery's acceptance, at a steady rate. Ends with 1 where a target is missed.
 
 import argparse
 import asyncio
-import json
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import ExitStack, asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sqlalchemy import func, select
 
 from bench.deliver.news import at, news
-from bench.deliver.notifier import Task
 from bench.deliver.peer import hand_over
+from bench.deliver.processes import Place, notifiers_at_work, servers
 from schemas.channels import EmailSpec
 from schemas.topics import MATCHES
 from services.bus.port import Outgoing
@@ -50,25 +49,10 @@ _EMAIL = {
 _SLACK = {"id": "chat", "type": "slack", "webhook_url": {"env": "BENCH_SLACK"}}
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where one case is measured."""
-
-    folder: Path
-    url: str
-    mail_port: int
-    slack_port: int
-
-    @property
-    def bus(self) -> Path:
-        """The bus file."""
-        return self.folder / "bus.sqlite"
-
-
 def main(arguments: list[str]) -> int:
     """Run what the command line asks for."""
     options = _options(arguments)
-    with _servers() as ports:
+    with servers() as ports:
         return asyncio.run(_all(options, ports))
 
 
@@ -88,13 +72,15 @@ async def _all(options: argparse.Namespace, ports: tuple[int, int]) -> int:
     reached = True
     for kind in options.databases.split(","):
         best = 0.0
-        for number in (1,) if kind == "sqlite" else (1, 2):
+        numbers = (1,) if kind == "sqlite" else (1, 2)
+        for number in numbers:
             async with _place(kind, ports) as place:
                 best = max(best, await _rate(place, number, options))
         reached = reached and (kind == "sqlite" or best >= 300)
-        for per_second in map(int, filter(None, options.rates.split(","))):
+        rates = map(int, filter(None, options.rates.split(",")))
+        for per_second, number in product(rates, numbers):
             async with _place(kind, ports) as place:
-                p99 = await _lateness(place, kind, per_second, options)
+                p99 = await _lateness(place, number, per_second, options)
             reached = reached and (per_second > 10 or p99 < 0.25)
     return 0 if reached else 1
 
@@ -104,18 +90,17 @@ async def _rate(place: Place, notifiers: int, options: argparse.Namespace) -> fl
         await _configure(database, place)
         for message in news(options.alerts):
             await _publish(bus, [at(message, utc_now()).encode()], message.article.article_id)
-        with _notifiers(place, notifiers, options.profile) as (_, ends):
+        with notifiers_at_work(place, notifiers, options.profile) as (_, ends):
             await _until_delivered(database, 2 * options.alerts)
         begun, ended = await _span(database)
         seconds = (ended - begun).total_seconds()
         mails = await _mails(database)
     took = await hand_over(place.mail_port, mails)
     rate = 2 * options.alerts / seconds
-    kind = place.url.partition(":")[0].partition("+")[0]
     print(
-        f"{kind:11} {notifiers} notifier{'s' if notifiers > 1 else ' '}  "
+        f"{place.kind:11} {_counted(notifiers)}  "
         f"{options.alerts / seconds:7.0f} alerts/s {rate:7.0f} deliveries/s"
-        f"   CPU ms a delivery {' + '.join(f'{1000 * e / 2 / options.alerts:.2f}' for e in ends)}"
+        f"   CPU ms a delivery {_each(ends, 2 * options.alerts)}"
         f"   peer {len(mails) / took:6.0f} mails/s"
         f"   ratio {options.alerts / seconds / (len(mails) / took):.2f}",
         flush=True,
@@ -123,11 +108,13 @@ async def _rate(place: Place, notifiers: int, options: argparse.Namespace) -> fl
     return float(rate)
 
 
-async def _lateness(place: Place, kind: str, per_second: int, options: argparse.Namespace) -> float:
+async def _lateness(
+    place: Place, notifiers: int, per_second: int, options: argparse.Namespace
+) -> float:
     number = per_second * options.seconds
     async with open_database(place.url) as database:
         await _configure(database, place)
-        with _notifiers(place, 1, options.profile) as (notifier, _):
+        with notifiers_at_work(place, notifiers, options.profile) as (notifier, ends):
             warm = list(news(50, seed=2))
             for message in warm:
                 _type_in(notifier, at(message, utc_now()).encode())
@@ -140,11 +127,21 @@ async def _lateness(place: Place, kind: str, per_second: int, options: argparse.
         late = await _late(database, start)
     p50, p99 = late[len(late) // 2], late[int(len(late) * 0.99)]
     print(
-        f"{kind:11} {per_second:4} alerts/s   late ms: p50 {p50 * 1000:6.1f}"
-        f"   p99 {p99 * 1000:6.1f}   worst {late[-1] * 1000:6.1f}",
+        f"{place.kind:11} {_counted(notifiers)}  {per_second:4} alerts/s"
+        f"   late ms: p50 {p50 * 1000:6.1f}   p99 {p99 * 1000:6.1f}   worst {late[-1] * 1000:6.1f}"
+        f"   CPU ms a delivery {_each(ends, 2 * (number + len(warm)))}",
         flush=True,
     )
     return p99
+
+
+def _counted(notifiers: int) -> str:
+    return f"{notifiers} notifier{'s' if notifiers > 1 else ' '}"
+
+
+def _each(seconds: Sequence[float], deliveries: int) -> str:
+    """Each notifier's processor time for a delivery, in milliseconds."""
+    return " + ".join(f"{1000 * one / deliveries:.2f}" for one in seconds)
 
 
 def _type_in(notifier: "subprocess.Popen[str]", value: bytes) -> None:
@@ -228,58 +225,6 @@ async def _place(kind: str, ports: tuple[int, int]) -> AsyncIterator[Place]:
         with running_server(durable=True) as admin:
             url = admin.render_as_string(hide_password=False)
             yield Place(Path(folder), url, *ports)
-
-
-@contextmanager
-def _servers() -> Iterator[tuple[int, int]]:
-    with _child("bench.deliver.servers") as child:
-        assert child.stdout is not None
-        mail, slack = child.stdout.readline().split()
-        yield int(mail), int(slack)
-
-
-@contextmanager
-def _notifiers(
-    place: Place, number: int, profile: str
-) -> Iterator[tuple["subprocess.Popen[str]", list[float]]]:
-    """Notifiers at work, the first of them, and afterwards each one's processor time in seconds."""
-    ends: list[float] = []
-    slack = f"http://127.0.0.1:{place.slack_port}/services/T/B/bench"
-    with ExitStack() as stack:
-        children = [stack.enter_context(_child("bench.deliver.notifier")) for _ in range(number)]
-        for n, child in enumerate(children):
-            task = Task(str(place.bus), place.url, slack, n == 0, profile if n == 0 else "")
-            assert child.stdin is not None and child.stdout is not None
-            child.stdin.write(json.dumps(asdict(task)) + "\n")
-            child.stdin.flush()
-        for child in children:
-            assert child.stdout is not None
-            assert child.stdout.readline() == "ready\n"
-        yield children[0], ends
-        for child in children:
-            assert child.stdin is not None and child.stdout is not None
-            child.stdin.close()
-            ends.append(float(child.stdout.readline()))
-            child.wait()
-
-
-@contextmanager
-def _child(module: str) -> Iterator["subprocess.Popen[str]"]:
-    child = subprocess.Popen(
-        [sys.executable, "-m", module],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # a line for every alert and every delivery
-        text=True,
-    )
-    try:
-        yield child
-    finally:
-        if child.stdin is not None and not child.stdin.closed:
-            child.stdin.close()
-        if child.poll() is None:
-            child.terminate()
-        child.wait()
 
 
 if __name__ == "__main__":
