@@ -4,9 +4,9 @@ As a program: reads the largest in one process and prints its peak of memory in 
 """
 
 import gzip
-import resource
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from services.poller.parse import ParseReason, parse_feed
 
@@ -125,7 +125,13 @@ _LARGE = (
 )
 
 
+def _most_memory() -> int:
+    """In kB, of this program: ru_maxrss counts the process that started it as well."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0])
+
+
 if __name__ == "__main__":
     for name in _LARGE:
         parse_feed(DOCUMENTS[name][0](), None, "https://wire.example/")
-    sys.stdout.write(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024}")
+    sys.stdout.write(f"{_most_memory() // 1024}")

@@ -252,6 +252,8 @@ async def test_a_bug_in_a_poll_tells_nobody(
     async with private_server() as server:
         server.answers[f"/{IN_PATH}/feed"] = _refusing(500)
         await _poll_all(desk, server, server.url)
+        desk.feed = _specs(server.url)[0].model_copy(update={"proxy": SecretRef(env="PROXY")})
+        await desk.poll()
     try:
         raise RuntimeError(f"cannot read {server.url}/?key=abc with {' '.join(PARTS)!r}")
     except RuntimeError:

@@ -35,16 +35,21 @@ def dead_port() -> Iterator[int]:
 
 
 async def failure_of(url: str) -> str:
+    before = _connections()
+
+    async def none_is_left() -> bool:
+        """The driver's threads answer to this test's event loop; they must not outlive it."""
+        return _connections() <= before
+
     with pytest.raises(DatabaseUnavailableError) as failed:
         async with open_database(url):
             pass
-    await until(_no_connection_is_left, "the driver's threads to end")
+    await until(none_is_left, "the driver's threads to end")
     return str(failed.value)
 
 
-async def _no_connection_is_left() -> bool:
-    """The driver's threads answer to this test's event loop; they must not outlive it."""
-    return not any("_connection_worker_thread" in t.name for t in threading.enumerate())
+def _connections() -> set[threading.Thread]:
+    return {t for t in threading.enumerate() if "_connection_worker_thread" in t.name}
 
 
 @pytest.mark.parametrize("query", ["", f"?password={SECRET}&ssl=disable"])

@@ -22,7 +22,7 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database of each kind."""
     if request.param == "sqlite":
         return sqlite_url(tmp_path / "wirewatch.sqlite")
-    return str(request.getfixturevalue("empty_postgres_url"))
+    return str(request.getfixturevalue("postgres_url"))
 
 
 @pytest.fixture
