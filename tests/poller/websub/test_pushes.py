@@ -123,6 +123,13 @@ async def test_a_push_that_only_says_that_there_is_news_makes_the_feed_be_polled
     assert await desk.hub.push(b"") == 202
     await desk.until_counted("pushes_total", outcome="ping")
     assert await desk.titles() == []  # the feed was polled just now: not again so soon
+
+    async def promised() -> bool:
+        """As of now: not of the moment after the clock was moved."""
+        found = await desk.subscription()
+        return found is not None and found.poll_at is not None and found.poll_at <= desk.clock()
+
+    await desk.until(promised, "the promise of a poll")
     desk.ahead = HOUR
     await desk.until_published("ferry")
 
