@@ -1,13 +1,14 @@
 """The part that forgets what was sent long ago.
 
-Decides how long: what was delivered or discarded, who was told of what, and what was held and
-released, as long as a story may be replayed; what failed twice as long, because somebody may
-still want it, and then it is said how much that was.
+Decides how long: what was delivered or discarded, what was held and released, and silences that
+have ended, as long as a story may be replayed; what failed twice as long, because somebody may
+still want it, and then it is said how much that was; who was told of what, for the caps, a few
+days.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import structlog
@@ -18,7 +19,7 @@ from services.runtime.clock import Clock
 from services.runtime.dependency import DependencyUnavailableError
 from services.runtime.health import Component
 from services.runtime.lifecycle import wait_for_stop
-from services.store import forgetting
+from services.store import forgetting, silences
 from services.store.database import Database
 from services.store.deliveries import DeliveryState
 
@@ -26,6 +27,7 @@ log = structlog.get_logger()
 
 KEPT = REPORTS_KEPT
 FAILED_KEPT = 2 * KEPT
+TOLD_KEPT = timedelta(days=3)  # caps count an hour, and read what there is
 _LOOK_EVERY_SECONDS = 3600.0
 _SETTLED = (DeliveryState.DELIVERED, DeliveryState.DISCARDED)
 
@@ -57,7 +59,9 @@ class Forgetting:
         await self._in_steps(settled, forgetting.forget_deliveries, stop)
         released = partial(forgetting.released, before=now - KEPT)
         await self._in_steps(released, forgetting.forget_held, stop)
-        await self._forget_told(now - KEPT, stop)
+        async with self._database.write() as tx:
+            await silences.forget(tx, now - KEPT)
+        await self._forget_told(now - TOLD_KEPT, stop)
         failed = partial(
             forgetting.finished, states=(DeliveryState.FAILED,), before=now - FAILED_KEPT
         )

@@ -22,7 +22,7 @@ from services.runtime.health import Component
 from services.runtime.lifecycle import wait_for_stop
 from services.runtime.metrics import Metrics
 from services.runtime.wakeup import Wakeup
-from services.store import deliveries, held, judgements, silences, told
+from services.store import deliveries, held, judgements
 from services.store.database import Database
 from services.store.held import Waiting, Why
 
@@ -32,9 +32,6 @@ NOBODYS_KEPT = timedelta(days=7)
 """How long messages wait for a subscription that is not there, which may come back."""
 
 _LOOK_EVERY_SECONDS = 1.0
-_SWEEP_EVERY = timedelta(hours=1)
-_TOLD_KEPT = timedelta(days=3)  # caps count an hour
-_RELEASED_KEPT = timedelta(days=45)
 
 
 class Gatherer:
@@ -48,14 +45,12 @@ class Gatherer:
         self._subscribed = Subscribed()
         # Subscriptions whose absence has been told, each with when it was seen first.
         self._nobodys: Mapping[str, datetime] = {}
-        self._swept_at: datetime | None = None
 
     async def run(self, stop: asyncio.Event, component: Component) -> None:
         """Release what is due, until `stop` is set."""
         while not stop.is_set():
             try:
                 await self.gather()
-                await self._sweep()
                 component.ready()
             except DependencyUnavailableError as error:
                 component.waiting(str(error))
@@ -140,16 +135,6 @@ class Gatherer:
                 days=NOBODYS_KEPT.days,
             )
         self._nobodys = {one: self._nobodys.get(one, now) for one in missing}
-
-    async def _sweep(self) -> None:
-        now = self._clock()
-        if self._swept_at is not None and now - self._swept_at < _SWEEP_EVERY:
-            return
-        async with self._database.write() as tx:
-            await told.forget(tx, now - _TOLD_KEPT)
-            await held.forget(tx, now - _RELEASED_KEPT)
-            await silences.forget(tx, now - _RELEASED_KEPT)
-        self._swept_at = now
 
 
 async def _freeze(

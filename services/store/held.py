@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.delivery_tables import held
@@ -138,11 +138,6 @@ async def counts(tx: AsyncConnection) -> Mapping[Why, int]:
         select(held.c.why, func.count()).where(held.c.released_at.is_(None)).group_by(held.c.why)
     )
     return {Why(why): int(count) for why, count in rows}
-
-
-async def forget(tx: AsyncConnection, before: datetime) -> None:
-    """Forget what was released before a time."""
-    await tx.execute(delete(held).where(held.c.released_at < before))
 
 
 def _row(new: NewHeld, now: datetime) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.store.delivery_tables import told
@@ -45,8 +45,3 @@ async def at_once_since(
     for subscription, rule, count in rows:
         counts.setdefault(subscription, {})[rule] = int(count)
     return counts
-
-
-async def forget(tx: AsyncConnection, before: datetime) -> None:
-    """Forget what was told before a time."""
-    await tx.execute(delete(told).where(told.c.told_at < before))

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from services.store import deliveries, held, judgements, told
+from services.store import deliveries, forgetting, held, judgements, told
 from services.store.database import Database
 from services.store.deliveries import NewDelivery
 from services.store.held import Content, NewHeld, Waiting, Why
@@ -136,7 +136,7 @@ class HeldContract(StoreBase):
         await release(store, "a", at=NOW - MINUTE)
         await release(store, "b")
         async with store.write() as tx:
-            await held.forget(tx, NOW)
+            assert await forgetting.forget_held(tx, await forgetting.released(tx, NOW)) == 1
             assert [c.held_id for c in await held.contents(tx, ["a", "b", "c"])] == ["b", "c"]
 
     async def test_what_is_held_is_numbered_with_what_is_sent(self, store: Database) -> None:
@@ -176,5 +176,6 @@ class ToldContract(StoreBase):
         async with store.write() as tx:
             await told.write(tx, [Told("all", "iran", "s-1", True)], NOW - MINUTE)
             await told.write(tx, [Told("all", "iran", "s-2", True)], NOW)
-            await told.forget(tx, NOW)
+            assert await forgetting.forget_told(tx, NOW)
+            assert not await forgetting.forget_told(tx, NOW)
             assert await told.at_once_since(tx, ["all"], NOW - MINUTE) == {"all": {"iran": 1}}

@@ -6,7 +6,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
-from services.notifier.forgetting import FAILED_KEPT, KEPT, Forgetting
+from services.notifier.forgetting import FAILED_KEPT, KEPT, TOLD_KEPT, Forgetting
 from services.notifier.outcome import Delivered, GaveUp, Reason, TryLater, Unwanted
 from services.store import told
 from services.store.database import Database
@@ -46,7 +46,7 @@ async def test_more_than_one_step_is_forgotten(database: Database) -> None:
     await desk.send_due(desk.sender())
     async with database.write() as tx:
         for hour in range(50):
-            at = desk.clock() + timedelta(hours=hour)
+            at = desk.clock() + KEPT - TOLD_KEPT + timedelta(hours=hour)
             await told.write(tx, [Told("all", "rule", f"story {hour}", True)], at)
     desk.clock.now += KEPT + DAY
     await Forgetting(database, desk.clock).forget(asyncio.Event())

@@ -63,7 +63,6 @@ class Month:
             await sender.send_due(asyncio.Event())
         await sender.close()
         await Forgetting(database, self.desk.clock).forget(asyncio.Event())
-        await self.desk._gatherer._sweep()
 
     def another_judge(self, database: Database | None = None) -> Judge:
         return Judge(database or self.desk.database, self.metrics, self.desk.clock, self.desk.wake)
